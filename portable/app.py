@@ -1,0 +1,473 @@
+"""App and Service: where everything is declared. No I/O happens here; running is the adapters' business."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+from .binding import Grant, Handler, Registry, Resource
+from .buckets import Bucket
+from .capabilities import PROVIDERS
+from .config import Param, Secret
+from .errors import DeclarationError, Location, caller_location
+from .http import CORS, Middleware
+from .schedules import check_cron, check_zone, every_to_cron
+from .specs import Grouping, HandlerSpec, Missed, MountSpec, Overlap, RetryPolicy, Route, Schedule, StaticSpec, Trigger
+from .tables import Table
+from .tasks import Task, declare_task
+from .topics import Topic
+
+if TYPE_CHECKING:
+    from .manifest import Manifest
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+R = TypeVar("R")
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+MEMORY_SIZES = (512, 2048, 4096)
+NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+SEGMENT = re.compile(r"\{[A-Za-z_]\w*\}|[A-Za-z0-9._~!$&'()*+,;=:@-]+")
+
+
+def function_location(function: Callable[..., Any]) -> Location:
+    """Where a function is defined; the calling line for callables without code of their own."""
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    code = getattr(function, "__code__", None)
+    return Location(code.co_filename, code.co_firstlineno) if code is not None else caller_location()
+
+
+def check_name(kind: str, name: object, location: Location) -> str:
+    """A declared name as it must be on every provider. Raises DeclarationError."""
+    if not isinstance(name, str) or NAME.fullmatch(name) is None:
+        raise DeclarationError(
+            f"{kind} name {name!r} is not lower-case letters, digits and hyphens (1-63, a letter first)",
+            hint=f"for instance {suggest_name(name)!r}",
+            location=location,
+        )
+    return name
+
+
+def suggest_name(name: object) -> str:
+    """The nearest valid name."""
+    found = re.sub(r"[^a-z0-9]+", "-", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", str(name)).lower()).strip("-")[:63]
+    return found if NAME.fullmatch(found) else f"my-{found}"[:63].rstrip("-")
+
+
+def check_path(path: object, location: Location) -> str:
+    """A route template as the router takes it, without a trailing slash. Raises DeclarationError."""
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise DeclarationError(f"path {path!r} does not start with '/'", location=location)
+    path = path.rstrip("/") or "/"
+    names: list[str] = []
+    for segment in path.split("/")[1:] if path != "/" else []:
+        if SEGMENT.fullmatch(segment) is None or segment in (".", ".."):
+            raise DeclarationError(
+                f"path {path!r}: {segment!r} is neither a plain segment nor one {{name}}",
+                hint="a parameter fills a whole segment: /notes/{id}",
+                location=location,
+            )
+        if segment.startswith("{"):
+            names.append(segment[1:-1])
+    if len(set(names)) != len(names):
+        raise DeclarationError(f"path {path!r} uses a parameter twice", location=location)
+    return path
+
+
+class Service(Registry):
+    """A part of an app that is deployed and permitted as a unit; has the same decorators as the app.
+
+    `name` is lower-case letters, digits and hyphens. Include it with `app.include(service, prefix="/...")`.
+    """
+
+    def __init__(self, name: str) -> None:
+        location = caller_location()
+        super().__init__(check_name("service", name, location))
+        self.location = location
+        self.prefix = ""
+        self.middlewares: list[Middleware] = []
+        self.mounts: list[tuple[MountSpec, Any]] = []
+        self.statics: list[StaticSpec] = []
+
+    def qualify(self, name: str) -> str:
+        """A name as the rest of the app and the command line see it: `exchange.rates`."""
+        return f"{self.name}.{name}"
+
+    # Resources
+
+    @overload
+    def table(
+        self,
+        name: str,
+        model: None = None,
+        *,
+        key: str | tuple[str, str] = "id",
+        indexes: dict[str, tuple[str] | tuple[str, str]] | None = None,
+        ttl: str | None = None,
+    ) -> Table[dict[str, Any]]: ...
+    @overload
+    def table(
+        self,
+        name: str,
+        model: type[T],
+        *,
+        key: str | tuple[str, str] = "id",
+        indexes: dict[str, tuple[str] | tuple[str, str]] | None = None,
+        ttl: str | None = None,
+    ) -> Table[T]: ...
+    def table(
+        self,
+        name: str,
+        model: Any = None,
+        *,
+        key: str | tuple[str, str] = "id",
+        indexes: dict[str, tuple[str] | tuple[str, str]] | None = None,
+        ttl: str | None = None,
+    ) -> Table[Any]:
+        """Declares a table of documents.
+
+        `model` is a pydantic model or dataclass (None: plain dicts). `key` names its one or two key fields (str, UUID,
+        date or enum). `indexes` maps names to one or two fields. `ttl` names a field with an aware datetime or epoch
+        second (or None) from which on the item is absent. Raises DeclarationError.
+        """
+        location = caller_location()
+        table: Table[Any] = Table(
+            self, check_name("table", name, location), model, key=key, indexes=indexes or {}, ttl=ttl, location=location
+        )
+        self.register_resource(table)
+        return table
+
+    def bucket(self, name: str) -> Bucket:
+        """Declares a bucket of objects. Raises DeclarationError."""
+        location = caller_location()
+        bucket = Bucket(self, check_name("bucket", name, location), location=location)
+        self.register_resource(bucket)
+        return bucket
+
+    @overload
+    def topic(self, name: str, model: None = None) -> Topic[Any]: ...
+    @overload
+    def topic(self, name: str, model: type[T]) -> Topic[T]: ...
+    def topic(self, name: str, model: Any = None) -> Topic[Any]:
+        """Declares a topic; `model` is what its events carry (None: anything that JSON holds). Raises DeclarationError."""
+        location = caller_location()
+        topic: Topic[Any] = Topic(self, check_name("topic", name, location), model, location=location)
+        self.register_resource(topic)
+        return topic
+
+    def param(self, name: str, default: str | None = None) -> Param:
+        """Declares a setting, written by `portable config set`. Raises DeclarationError."""
+        location = caller_location()
+        param = Param(self, check_name("param", name, location), default, location=location)
+        self.register_resource(param)
+        return param
+
+    def secret(self, name: str) -> Secret:
+        """Declares a secret, written by `portable secret set`. Raises DeclarationError."""
+        location = caller_location()
+        secret = Secret(self, check_name("secret", name, location), location=location)
+        self.register_resource(secret)
+        return secret
+
+    # HTTP
+
+    def route(
+        self,
+        path: str,
+        *,
+        methods: Iterable[str],
+        status: int = 200,
+        timeout: int = 28,
+        memory: int | None = None,
+        uses: list[Grant] | None = None,
+        name: str | None = None,
+    ) -> Callable[[F], F]:
+        """Answers `methods` on `path` (`{name}` fills one segment) with the decorated function, which stays as it is.
+
+        `status` is used for answers that do not set their own; `timeout` is at most 28 seconds, then 504.
+        """
+
+        def register(function: F) -> F:
+            location = function_location(function)
+            wanted = tuple(dict.fromkeys(method.upper() for method in methods))
+            unknown = [method for method in wanted if method not in METHODS]
+            if unknown or not wanted:
+                raise DeclarationError(f"{path}: methods {unknown or '()'} are not HTTP methods", location=location)
+            if not 200 <= status <= 599:
+                raise DeclarationError(f"{path}: status {status} is not 200-599", location=location)
+            self.register_handler(
+                function,
+                Route(wanted, check_path(path, location), status),
+                timeout=timeout,
+                memory=memory,
+                uses=uses,
+                name=name,
+            )
+            return function
+
+        return register
+
+    def get(
+        self, path: str, *, status: int = 200, timeout: int = 28, memory: int | None = None, uses: list[Grant] | None = None
+    ) -> Callable[[F], F]:
+        """`route(path, methods=["GET"])`; HEAD follows by itself."""
+        return self.route(path, methods=("GET",), status=status, timeout=timeout, memory=memory, uses=uses)
+
+    def post(
+        self, path: str, *, status: int = 200, timeout: int = 28, memory: int | None = None, uses: list[Grant] | None = None
+    ) -> Callable[[F], F]:
+        """`route(path, methods=["POST"])`."""
+        return self.route(path, methods=("POST",), status=status, timeout=timeout, memory=memory, uses=uses)
+
+    def put(
+        self, path: str, *, status: int = 200, timeout: int = 28, memory: int | None = None, uses: list[Grant] | None = None
+    ) -> Callable[[F], F]:
+        """`route(path, methods=["PUT"])`."""
+        return self.route(path, methods=("PUT",), status=status, timeout=timeout, memory=memory, uses=uses)
+
+    def patch(
+        self, path: str, *, status: int = 200, timeout: int = 28, memory: int | None = None, uses: list[Grant] | None = None
+    ) -> Callable[[F], F]:
+        """`route(path, methods=["PATCH"])`."""
+        return self.route(path, methods=("PATCH",), status=status, timeout=timeout, memory=memory, uses=uses)
+
+    def delete(
+        self, path: str, *, status: int = 200, timeout: int = 28, memory: int | None = None, uses: list[Grant] | None = None
+    ) -> Callable[[F], F]:
+        """`route(path, methods=["DELETE"])`."""
+        return self.route(path, methods=("DELETE",), status=status, timeout=timeout, memory=memory, uses=uses)
+
+    def mount(self, path: str, application: Any, *, interface: Literal["asgi", "wsgi"] | None = None) -> None:
+        """Lets an existing ASGI or WSGI application answer everything below `path`.
+
+        `interface` is found out from the application unless given. Bodies are buffered up to the HTTP limits; the ASGI
+        lifespan runs once per process; WebSockets are refused.
+        """
+        from .mounting import detect_interface
+
+        location = caller_location()
+        spec = MountSpec(check_path(path, location), self.name, interface or detect_interface(application, location), location)
+        self.mounts.append((spec, application))
+
+    def static(self, path: str, directory: str) -> None:
+        """Serves the files of `directory` (relative to the declaring file) below `path`, with ETags.
+
+        `index.html` answers for its folder. Files are found when the app starts; links out of the folder are not served.
+        """
+        import os
+
+        location = caller_location()
+        root = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(location.file)), directory))
+        if not os.path.isdir(root):
+            raise DeclarationError(f"static folder {directory!r} does not exist", hint=f"looked at {root}", location=location)
+        self.statics.append(StaticSpec(check_path(path, location), self.name, root, location))
+
+    def middleware(self, function: Middleware) -> Middleware:
+        """Wraps every HTTP handler of this app or service, in order of declaration, outermost first.
+
+        `function(request)` is a generator: what stands before its one `yield` runs before the handler, `yield` gives
+        the Response (or raises what the handler raised), what it returns replaces the Response. Returning a Response
+        before the yield answers without the handler. It serves sync and async handlers alike.
+        """
+        self.middlewares.append(function)
+        return function
+
+    # Background
+
+    def task(
+        self,
+        *,
+        max_attempts: int = 5,
+        min_backoff: float = 1.0,
+        max_backoff: float = 300.0,
+        timeout: int = 300,
+        memory: int | None = None,
+        uses: list[Grant] | None = None,
+        name: str | None = None,
+    ) -> "declare_task":
+        """Makes the decorated function a Task: `task.send(payload)` queues a run, calling it stays a plain call.
+
+        At least once, unordered; at most `max_attempts` starts (1-100), then the dead letters; `timeout` at most 900 s.
+        """
+        return declare_task(
+            self,
+            retry=RetryPolicy(max_attempts, min_backoff, max_backoff),
+            timeout=timeout,
+            memory=memory,
+            uses=uses,
+            name=name,
+        )
+
+    def every(
+        self,
+        *,
+        minutes: int = 0,
+        hours: int = 0,
+        days: int = 0,
+        missed: Missed = "latest",
+        overlap: Overlap = "skip",
+        max_attempts: int = 1,
+        timeout: int = 300,
+        memory: int | None = None,
+        uses: list[Grant] | None = None,
+    ) -> Callable[[F], F]:
+        """Runs the decorated function every n minutes (n divides an hour), hours (n divides a day) or 1 day, in UTC."""
+
+        def register(function: F) -> F:
+            location = function_location(function)
+            cron = every_to_cron(minutes=minutes, hours=hours, days=days, location=location)
+            schedule = Schedule(cron, "UTC", missed, overlap, RetryPolicy(max_attempts))
+            self.register_handler(function, schedule, timeout=timeout, memory=memory, uses=uses)
+            return function
+
+        return register
+
+    def cron(
+        self,
+        expression: str,
+        *,
+        zone: str = "UTC",
+        missed: Missed = "latest",
+        overlap: Overlap = "skip",
+        max_attempts: int = 1,
+        timeout: int = 300,
+        memory: int | None = None,
+        uses: list[Grant] | None = None,
+    ) -> Callable[[F], F]:
+        """Runs the decorated function at the times of a 5-field cron expression in an IANA zone.
+
+        A local time that does not exist is skipped, one that occurs twice runs once. At least once per fire time.
+        """
+
+        def register(function: F) -> F:
+            location = function_location(function)
+            schedule = Schedule(
+                check_cron(expression, location), check_zone(zone, location), missed, overlap, RetryPolicy(max_attempts)
+            )
+            self.register_handler(function, schedule, timeout=timeout, memory=memory, uses=uses)
+            return function
+
+        return register
+
+    # Registration
+
+    def register_resource(self, resource: Resource[Any]) -> None:
+        slot = (resource.kind, resource.name)
+        if slot in self.resources:
+            raise DeclarationError(
+                f"{resource.kind} {resource.name!r} is declared twice in {self.name!r}",
+                hint=f"first at {self.resources[slot].location}",
+                location=resource.location,
+            )
+        self.resources[slot] = resource
+
+    def register_handler(
+        self,
+        function: Callable[..., Any],
+        trigger: Trigger,
+        *,
+        timeout: int,
+        decode: Any = None,
+        memory: int | None = None,
+        uses: list[Grant] | None = None,
+        name: str | None = None,
+    ) -> Handler:
+        location = function_location(function)
+        found = name or getattr(function, "__name__", type(function).__name__)
+        taken = self.handlers.get(found)
+        if taken is not None and taken.function is function and name is None:
+            number = 2
+            while f"{found}-{number}" in self.handlers:
+                number += 1
+            found, taken = f"{found}-{number}", None
+        if taken is not None:
+            raise DeclarationError(
+                f"handler {found!r} is declared twice in {self.name!r}",
+                hint=f"first at {taken.spec.location}; give one of them name=...",
+                location=location,
+            )
+        most = 28 if isinstance(trigger, Route) else 900 if isinstance(trigger, Schedule) or getattr(trigger, "kind", "") == "task" else 540
+        if not 1 <= timeout <= most:
+            raise DeclarationError(
+                f"{found}: timeout {timeout} is not 1-{most} seconds, what every provider gives such a handler",
+                location=location,
+            )
+        if memory is not None and memory not in MEMORY_SIZES:
+            raise DeclarationError(f"{found}: memory {memory} is not one of {MEMORY_SIZES} MB", location=location)
+        spec = HandlerSpec(
+            name=found,
+            service=self.name,
+            function=f"{function.__module__}:{getattr(function, '__qualname__', found)}",
+            trigger=trigger,
+            timeout=timeout,
+            memory=memory or MEMORY_SIZES[0],
+            uses=tuple((grant.resource, grant.verbs) for grant in uses) if uses is not None else None,
+            location=location,
+        )
+        handler = self.handlers[found] = Handler(spec, function, decode)
+        return handler
+
+
+class App(Service):
+    """A whole application: its own handlers and resources, and the services it includes.
+
+    `functions` says how handlers become deployed functions ("service": a service's routes share one and each background
+    handler has its own; "app": one for all; "handler": one each). `targets` are the providers whose limits count.
+    `cors` allows browsers of other origins.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        functions: Grouping = "service",
+        targets: Iterable[str] = PROVIDERS,
+        cors: CORS | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.functions: Grouping = functions
+        self.targets = tuple(targets)
+        self.cors = cors
+        self.services: list[Service] = []
+        unknown = [target for target in self.targets if target not in PROVIDERS]
+        if unknown or not self.targets:
+            raise DeclarationError(
+                f"targets {unknown or '()'}: not among {', '.join(PROVIDERS)}", location=self.location
+            )
+        if functions not in ("app", "service", "handler"):
+            raise DeclarationError(f"functions={functions!r} is not app, service or handler", location=self.location)
+
+    def qualify(self, name: str) -> str:
+        return name
+
+    def include(self, service: Service, *, prefix: str = "") -> None:
+        """Makes `service` a part of this app, its routes below `prefix`. Raises DeclarationError."""
+        location = caller_location()
+        if isinstance(service, App):
+            raise DeclarationError("an App cannot be included", hint="make it a Service", location=location)
+        if service._parent is not None:
+            raise DeclarationError(f"service {service.name!r} is included already", location=location)
+        if service.name == self.name or any(other.name == service.name for other in self.services):
+            raise DeclarationError(f"the name {service.name!r} is taken", location=location)
+        service.prefix = "" if prefix in ("", "/") else check_path(prefix, location)
+        service._parent = self
+        self.services.append(service)
+
+    def rebound(self) -> None:
+        super().rebound()
+        for service in self.services:
+            service.rebound()
+
+    def parts(self) -> list[Service]:
+        """The app itself and its services, in order."""
+        return [self, *self.services]
+
+    def all_handlers(self) -> dict[str, Handler]:
+        """Every handler under its qualified name."""
+        return {part.qualify(name): handler for part in self.parts() for name, handler in part.handlers.items()}
+
+    def manifest(self) -> "Manifest":
+        """The frozen graph of what is declared. Raises DeclarationError if the parts do not fit together."""
+        from .manifest import build_manifest
+
+        return build_manifest(self)
