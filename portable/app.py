@@ -11,9 +11,20 @@ from .config import Param, Secret
 from .errors import DeclarationError, Location, caller_location
 from .http import CORS, Middleware
 from .schedules import check_cron, check_zone, every_to_cron
-from .specs import Grouping, HandlerSpec, Missed, MountSpec, Overlap, RetryPolicy, Route, Schedule, StaticSpec, Trigger
+from .specs import (
+    Grouping,
+    HandlerSpec,
+    Missed,
+    MountSpec,
+    Overlap,
+    RetryPolicy,
+    Route,
+    Schedule,
+    StaticSpec,
+    Trigger,
+)
 from .tables import Table
-from .tasks import Task, declare_task
+from .tasks import declare_task
 from .topics import Topic
 
 if TYPE_CHECKING:
@@ -132,7 +143,13 @@ class Service(Registry):
         """
         location = caller_location()
         table: Table[Any] = Table(
-            self, check_name("table", name, location), model, key=key, indexes=indexes or {}, ttl=ttl, location=location
+            self,
+            check_name("table", name, location),
+            model,
+            key=key,
+            indexes=indexes or {},
+            ttl=ttl,
+            location=location,
         )
         self.register_resource(table)
         return table
@@ -149,7 +166,7 @@ class Service(Registry):
     @overload
     def topic(self, name: str, model: type[T]) -> Topic[T]: ...
     def topic(self, name: str, model: Any = None) -> Topic[Any]:
-        """Declares a topic; `model` is what its events carry (None: anything that JSON holds). Raises DeclarationError."""
+        """Declares a topic; `model` is what its events carry (None: any JSON). Raises DeclarationError."""
         location = caller_location()
         topic: Topic[Any] = Topic(self, check_name("topic", name, location), model, location=location)
         self.register_resource(topic)
@@ -208,31 +225,61 @@ class Service(Registry):
         return register
 
     def get(
-        self, path: str, *, status: int = 200, timeout: int = 28, memory: int | None = None, uses: list[Grant] | None = None
+        self,
+        path: str,
+        *,
+        status: int = 200,
+        timeout: int = 28,
+        memory: int | None = None,
+        uses: list[Grant] | None = None,
     ) -> Callable[[F], F]:
         """`route(path, methods=["GET"])`; HEAD follows by itself."""
         return self.route(path, methods=("GET",), status=status, timeout=timeout, memory=memory, uses=uses)
 
     def post(
-        self, path: str, *, status: int = 200, timeout: int = 28, memory: int | None = None, uses: list[Grant] | None = None
+        self,
+        path: str,
+        *,
+        status: int = 200,
+        timeout: int = 28,
+        memory: int | None = None,
+        uses: list[Grant] | None = None,
     ) -> Callable[[F], F]:
         """`route(path, methods=["POST"])`."""
         return self.route(path, methods=("POST",), status=status, timeout=timeout, memory=memory, uses=uses)
 
     def put(
-        self, path: str, *, status: int = 200, timeout: int = 28, memory: int | None = None, uses: list[Grant] | None = None
+        self,
+        path: str,
+        *,
+        status: int = 200,
+        timeout: int = 28,
+        memory: int | None = None,
+        uses: list[Grant] | None = None,
     ) -> Callable[[F], F]:
         """`route(path, methods=["PUT"])`."""
         return self.route(path, methods=("PUT",), status=status, timeout=timeout, memory=memory, uses=uses)
 
     def patch(
-        self, path: str, *, status: int = 200, timeout: int = 28, memory: int | None = None, uses: list[Grant] | None = None
+        self,
+        path: str,
+        *,
+        status: int = 200,
+        timeout: int = 28,
+        memory: int | None = None,
+        uses: list[Grant] | None = None,
     ) -> Callable[[F], F]:
         """`route(path, methods=["PATCH"])`."""
         return self.route(path, methods=("PATCH",), status=status, timeout=timeout, memory=memory, uses=uses)
 
     def delete(
-        self, path: str, *, status: int = 200, timeout: int = 28, memory: int | None = None, uses: list[Grant] | None = None
+        self,
+        path: str,
+        *,
+        status: int = 200,
+        timeout: int = 28,
+        memory: int | None = None,
+        uses: list[Grant] | None = None,
     ) -> Callable[[F], F]:
         """`route(path, methods=["DELETE"])`."""
         return self.route(path, methods=("DELETE",), status=status, timeout=timeout, memory=memory, uses=uses)
@@ -246,20 +293,27 @@ class Service(Registry):
         from .mounting import detect_interface
 
         location = caller_location()
-        spec = MountSpec(check_path(path, location), self.name, interface or detect_interface(application, location), location)
+        spec = MountSpec(
+            check_path(path, location),
+            self.name,
+            interface or detect_interface(application, location),
+            location,
+        )
         self.mounts.append((spec, application))
 
     def static(self, path: str, directory: str) -> None:
         """Serves the files of `directory` (relative to the declaring file) below `path`, with ETags.
 
-        `index.html` answers for its folder. Files are found when the app starts; links out of the folder are not served.
+        `index.html` answers for its folder. Files are found at the start of the app; links out of the folder are not served.
         """
         import os
 
         location = caller_location()
         root = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(location.file)), directory))
         if not os.path.isdir(root):
-            raise DeclarationError(f"static folder {directory!r} does not exist", hint=f"looked at {root}", location=location)
+            raise DeclarationError(
+                f"static folder {directory!r} does not exist", hint=f"looked at {root}", location=location
+            )
         self.statics.append(StaticSpec(check_path(path, location), self.name, root, location))
 
     def middleware(self, function: Middleware) -> Middleware:
@@ -342,7 +396,11 @@ class Service(Registry):
         def register(function: F) -> F:
             location = function_location(function)
             schedule = Schedule(
-                check_cron(expression, location), check_zone(zone, location), missed, overlap, RetryPolicy(max_attempts)
+                check_cron(expression, location),
+                check_zone(zone, location),
+                missed,
+                overlap,
+                RetryPolicy(max_attempts),
             )
             self.register_handler(function, schedule, timeout=timeout, memory=memory, uses=uses)
             return function
@@ -386,7 +444,13 @@ class Service(Registry):
                 hint=f"first at {taken.spec.location}; give one of them name=...",
                 location=location,
             )
-        most = 28 if isinstance(trigger, Route) else 900 if isinstance(trigger, Schedule) or getattr(trigger, "kind", "") == "task" else 540
+        most = (
+            28
+            if isinstance(trigger, Route)
+            else 900
+            if isinstance(trigger, Schedule) or getattr(trigger, "kind", "") == "task"
+            else 540
+        )
         if not 1 <= timeout <= most:
             raise DeclarationError(
                 f"{found}: timeout {timeout} is not 1-{most} seconds, what every provider gives such a handler",

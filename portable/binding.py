@@ -76,9 +76,13 @@ class Registry:
     def __init__(self, name: str) -> None:
         self.name = name
         self.handlers: dict[str, Handler] = {}
-        self.resources: dict[tuple[str, str], "Resource[Any]"] = {}
+        self.resources: dict[tuple[str, str], Resource[Any]] = {}
         self._binding: Binding | None = None
         self._parent: Registry | None = None
+
+    def qualify(self, name: str) -> str:
+        """A name as the rest of the app and the command line see it: bare in an App, `exchange.rates` in a Service."""
+        return name
 
     @property
     def binding(self) -> Binding:
@@ -155,8 +159,13 @@ class Resource(Generic[D]):
         self._bound = None
         self._authorize = None
 
+    @property
+    def id(self) -> str:
+        """Kind and qualified name, as grants and errors have it: `table:exchange.rates`."""
+        return f"{self.kind}:{self._registry.qualify(self.name)}"
+
     def can(self, *verbs: str) -> Grant:
-        """A grant for `uses=[...]`: what a handler may do here. Raises InvalidArgument on a verb that does not exist."""
+        """A grant for `uses=[...]`: what a handler may do here. Raises InvalidArgument on an unknown verb."""
         from .errors import InvalidArgument
 
         for verb in verbs:
@@ -164,7 +173,7 @@ class Resource(Generic[D]):
                 raise InvalidArgument(
                     f"{self.kind} {self.name!r} has no verb {verb!r}", hint=f"one of: {', '.join(self.verbs)}"
                 )
-        return Grant(f"{self.kind}:{self.name}", verbs)
+        return Grant(self.id, verbs)
 
     @property
     def _driver(self) -> D:
@@ -190,7 +199,7 @@ class Resource(Generic[D]):
             return method(*args, **kwargs)
         except PortableError as error:
             if error.resource is None:
-                error.resource, error.key = f"{self.kind}:{self.name}", key
+                error.resource, error.key = self.id, key
             raise
         except Exception as error:
             translated = self._translate(error, verb, key)
@@ -203,7 +212,7 @@ class Resource(Generic[D]):
         if kind is None:
             return None
         about = f" {key!r}" if key is not None else ""
-        return kind(f"{self.kind} {self.name!r}: {verb}{about} failed: {error}", resource=f"{self.kind}:{self.name}", key=key)
+        return kind(f"{self.kind} {self.name!r}: {verb}{about} failed: {error}", resource=self.id, key=key)
 
     def native(self, type_: type[T]) -> T | None:
         """The provider's own client for this resource if the adapter has one of `type_`, else None.
@@ -218,6 +227,4 @@ class Resource(Generic[D]):
 
     def _unsupported(self, verb: str) -> Unsupported:
         adapter = self._registry.binding.adapter
-        return Unsupported(f"{self.kind} {self.name!r}: {adapter} has no {verb}", resource=f"{self.kind}:{self.name}")
-
-
+        return Unsupported(f"{self.kind} {self.name!r}: {adapter} has no {verb}", resource=self.id)

@@ -23,7 +23,7 @@ class Limit(NamedTuple):
 
 
 class Profile:
-    """The limits in force. Attribute-free on purpose: `profile.limit("item_bytes")`, `profile.check("item_bytes", n, "…")`."""
+    """The limits in force, asked for by name: `profile.check("item_bytes", actual, "what is measured")`."""
 
     def __init__(self, name: str, limits: dict[str, Limit]) -> None:
         self.name = name
@@ -49,7 +49,8 @@ class Profile:
         """The error that `check` raises."""
         limit = self.limits[name]
         return LimitExceeded(
-            f"{what}: {actual:,.10g} {limit.unit}, over the limit of {limit.value:,.10g} ({name}, from {limit.provider})",
+            f"{what}: {actual:,.10g} {limit.unit}, over the limit of {limit.value:,.10g} "
+            f"({name}, from {limit.provider})",
             limit=name,
             provider=limit.provider,
             hint=limit.note or None,
@@ -62,7 +63,7 @@ _loaded: dict[str, Profile] = {}
 
 
 def load_profile(name: str = "portable") -> Profile:
-    """The packaged profile `name`: portable (alias strictest), aws, gcp or azure. Raises ConfigurationError otherwise."""
+    """The packaged profile `name`: portable (alias strictest) or a provider's. Raises ConfigurationError."""
     if name == "strictest":
         name = "portable"
     profile = _loaded.get(name)

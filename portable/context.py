@@ -17,7 +17,19 @@ class Context:
     redrive); `deadline` is an epoch time; `traceparent` follows W3C Trace Context and belongs into outgoing requests.
     """
 
-    __slots__ = ("_report", "app", "attempt", "attributes", "deadline", "handler", "id", "kind", "scheduled_at", "stage", "traceparent")
+    __slots__ = (
+        "_report",
+        "app",
+        "attempt",
+        "attributes",
+        "deadline",
+        "handler",
+        "id",
+        "kind",
+        "scheduled_at",
+        "stage",
+        "traceparent",
+    )
 
     def __init__(
         self,
@@ -64,5 +76,8 @@ class Context:
         Raises Unsupported outside a task, InvalidArgument outside 0 to 1.
         """
         if self._report is None:
-            raise Unsupported(f"{self.kind} handlers have no progress", hint="only a task's run can be asked for its progress")
+            raise Unsupported(
+                f"{self.kind} handlers have no progress",
+                hint="only a task's run can be asked for its progress",
+            )
         self._report(fraction, note)

@@ -1,11 +1,11 @@
-"""The line between the SDK and a provider: one Protocol per resource kind, implemented by adapters, never seen by users.
+"""The line between the SDK and a provider: one Protocol per resource kind; adapters implement it, users never see it.
 
 What every driver may count on: arguments are checked already (types, sizes, key alphabet, limits), documents are plain
 values (None, bool, int, float, Decimal, str, bytes, aware UTC datetime, list, dict), names are the declared ones.
 What every driver must do: be thread-safe; make its clients on first use; raise whatever its SDK raises; never wrap, log
-or retry above its SDK. `classify` then says which of our errors a raised one is; `None` means a bug to be seen as it is.
+or retry above its SDK. `classify` then says which of our errors a raised one is; `None` means a bug, shown as it is.
 Every method may raise Throttled-, Unavailable- or Unknown-like errors; a write raises Unknown-like ones only where the
-outcome cannot be known. A driver may also raise a `PortableError` itself where its protocol says so; it passes unchanged.
+outcome cannot be known. A driver may raise a `PortableError` itself where its protocol says so; it passes unchanged.
 """
 
 from collections.abc import Iterator
@@ -119,7 +119,7 @@ class TableDriver(Classifier, Protocol):
         ...
 
     def increment(self, pk: str, sk: str, field: str, by: int, token: str | None, bound: int) -> int:
-        """Adds `by` to the integer at the top-level `field` (a missing field counts as 0), returns the new value; atomic.
+        """Adds `by` to the integer at the top-level `field` (missing: 0) and returns the new value; atomic.
 
         Raises NotFound for an absent item, Conflict if the field is no integer, LimitExceeded if the result's
         magnitude would pass `bound`; none of these changes anything. The same `token` (kept at least 10 minutes)
@@ -128,7 +128,14 @@ class TableDriver(Classifier, Protocol):
         ...
 
     def query(
-        self, pk: str, sort: SortCondition | None, *, reverse: bool, limit: int, cursor: str | None, eventual: bool = False
+        self,
+        pk: str,
+        sort: SortCondition | None,
+        *,
+        reverse: bool,
+        limit: int,
+        cursor: str | None,
+        eventual: bool = False,
     ) -> StoredPage:
         """Items of one pk in byte order of sk. `limit` is 1-1000. Items present throughout a paged read appear once."""
         ...
@@ -147,7 +154,7 @@ class TableDriver(Classifier, Protocol):
         ...
 
     def transact(self, actions: list[WriteAction], token: str) -> list[str | None]:
-        """All or nothing; 1-100 actions on distinct items of one pk. Returns each put's version, None for the others."""
+        """All or nothing; 1-100 actions on distinct items of one pk. Returns each put's version, else None."""
         ...
 
     def batch_get(self, keys: list[tuple[str, str]]) -> list[StoredItem]:
@@ -195,7 +202,7 @@ class SignedRequest(NamedTuple):
 
 
 class BucketDriver(Classifier, Protocol):
-    """Data plane of one bucket. Reads and listings are strongly consistent; a reader sees an old or a new object whole."""
+    """Data plane of one bucket. Reads and listings are strongly consistent; a reader sees one version, whole."""
 
     def head(self, key: str) -> ObjectRecord | None: ...
 
@@ -207,7 +214,13 @@ class BucketDriver(Classifier, Protocol):
         ...
 
     def write(
-        self, key: str, chunks: Iterator[bytes], *, content_type: str, metadata: dict[str, str], condition: Condition
+        self,
+        key: str,
+        chunks: Iterator[bytes],
+        *,
+        content_type: str,
+        metadata: dict[str, str],
+        condition: Condition,
     ) -> ObjectRecord:
         """Stores the object atomically; nothing is visible if the chunks raise or the process dies."""
         ...
@@ -220,7 +233,9 @@ class BucketDriver(Classifier, Protocol):
         """Copies bytes, type and metadata within the bucket; None if the source is absent."""
         ...
 
-    def sign(self, key: str, method: Literal["GET", "PUT"], *, expires_in: int, content_type: str | None) -> SignedRequest: ...
+    def sign(
+        self, key: str, method: Literal["GET", "PUT"], *, expires_in: int, content_type: str | None
+    ) -> SignedRequest: ...
 
 
 # Tasks, topics, dead letters
@@ -277,7 +292,7 @@ class TaskDriver(Classifier, Protocol):
     """Data plane of one task's queue: at least once, unordered, durable once `send` returns."""
 
     def send(self, message: TaskMessage) -> str:
-        """Enqueues and returns the run's id; within 5 minutes of a message with the same `dedup`, that one's id instead."""
+        """Enqueues; returns the run's id, or within 5 minutes of the same `dedup` the earlier run's id."""
         ...
 
     def run(self, id: str) -> RunRecord | None: ...

@@ -71,7 +71,21 @@ class Request:
     address as far as the platform knows it. `params` holds the decoded path parameters once a route has matched.
     """
 
-    __slots__ = ("_cookies", "_query", "body", "client", "headers", "id", "method", "params", "path", "query_string", "scheme", "state", "traceparent")
+    __slots__ = (
+        "_cookies",
+        "_query",
+        "body",
+        "client",
+        "headers",
+        "id",
+        "method",
+        "params",
+        "path",
+        "query_string",
+        "scheme",
+        "state",
+        "traceparent",
+    )
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Neutral records of "something happened": what gateways make of native events and the Dispatcher turns into a call.
+"""Neutral records of "something happened": what gateways make of native events and the Dispatcher calls.
 
 HTTP travels as `http.Request` and `http.Response`; everything else as an `Invocation` and an `Outcome`.
 Bodies are JSON text, also locally, so that nothing works on a laptop that would not survive the wire.
@@ -13,8 +13,8 @@ class Invocation(NamedTuple):
     """One delivery to one background handler.
 
     `body` by kind: task: the payload (`null` without one); topic: the data; schedule: `{"scheduled_at": iso}`;
-    bucket: `{"bucket", "key", "size", "version", "event", "time"}`; table: `{"table", "pk", "sk", "op", "new", "version",
-    "time"}` with `new` in the tagged JSON of documents.py or null. `attempt` counts from 1 and may restart.
+    bucket: `{"bucket", "key", "size", "version", "event", "time"}`; table: `{"table", "pk", "sk", "op", "new",
+    "version", "time"}` with `new` in the tagged JSON of documents.py or null. `attempt` counts from 1 and may restart.
     `attributes` are the topic's. Times are epoch seconds; `deadline` is when the platform will end the attempt.
     """
 
