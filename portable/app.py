@@ -304,7 +304,7 @@ class Service(Registry):
     def static(self, path: str, directory: str) -> None:
         """Serves the files of `directory` (relative to the declaring file) below `path`, with ETags.
 
-        `index.html` answers for its folder. Files are found at the start of the app; links out of the folder are not served.
+        `index.html` answers for its folder. Links out of the folder and dot files are not served.
         """
         import os
 
