@@ -50,7 +50,7 @@ class Binding:
         drivers: DriverFactory,
         profile: Profile,
         clock: Clock | None = None,
-        authorize: Callable[[str, str, str], None] | None = None,
+        authorize: Callable[[str, str], None] | None = None,
     ) -> None:
         self.app = app
         self.stage = stage
@@ -153,7 +153,7 @@ class Resource(Generic[D]):
         self.location = location
         self._registry = registry
         self._bound: D | None = None
-        self._authorize: Callable[[str, str, str], None] | None = None
+        self._authorize: Callable[[str, str], None] | None = None
 
     def rebound(self) -> None:
         self._bound = None
@@ -194,7 +194,7 @@ class Resource(Generic[D]):
     def _call(self, verb: str, key: object, method: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls a driver method on behalf of `verb`; errors leave as ours, with the resource and the key."""
         if self._authorize is not None:
-            self._authorize(self.kind, self.name, verb)
+            self._authorize(self.id, verb)
         try:
             return method(*args, **kwargs)
         except PortableError as error:

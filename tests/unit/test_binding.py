@@ -110,12 +110,12 @@ def test_authorize_is_asked_before_the_driver() -> None:
     app = App("shop")
     setting = Setting(app, "colour", app.location)
     setting.error = NotFound("the driver was reached")
-    asked: list[tuple[str, str, str]] = []
+    asked: list[tuple[str, str]] = []
     binding = bound(app)
-    binding.authorize = lambda kind, name, verb: asked.append((kind, name, verb))
+    binding.authorize = lambda resource, verb: asked.append((resource, verb))
     with pytest.raises(NotFound):
         setting.read()
-    assert asked == [("setting", "colour", "read")]
+    assert asked == [("setting:colour", "read")]
 
 
 def test_a_grant_of_an_unknown_verb_is_refused_with_the_known_ones() -> None:
