@@ -36,3 +36,17 @@ def test_an_unknown_profile_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_profile(name)
     assert "portable" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_no_provider_is_stricter_than_the_portable_profile(provider: str) -> None:
+    portable, theirs = load_profile(), load_profile(provider)
+    assert theirs.limits.keys() == portable.limits.keys()
+    stricter = {name for name in portable.limits if theirs.limit(name).value < portable.limit(name).value}
+    assert stricter <= {"schedule_period_seconds"}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_providers_own_limits_say_when_they_were_read(provider: str) -> None:
+    own = [limit for limit in load_profile(provider).limits.values() if limit.provider == provider]
+    assert len(own) >= 15
