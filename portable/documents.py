@@ -108,7 +108,7 @@ class DocumentRules:
             for name, item in value.items():
                 if type(name) is not str or name not in names:
                     name = self._name(name)
-                kind = type(item)
+                kind = type(item)  # pyright: ignore[reportUnknownVariableType]
                 if kind is str:
                     if not item.isascii():
                         _check_text(item)
@@ -131,7 +131,7 @@ class DocumentRules:
         result: list[Any] = []
         try:
             for item in value:
-                kind = type(item)
+                kind = type(item)  # pyright: ignore[reportUnknownVariableType]
                 if kind is str:
                     if not item.isascii():
                         _check_text(item)
@@ -151,9 +151,9 @@ class DocumentRules:
         if not isinstance(name, str):
             raise _Fault(f"a field's name is a str, not {type(name).__name__}", "convert the keys to str")
         text = str.__str__(name) if type(name) is not str else name
-        enum = sys.modules.get("enum")
+        enum: Any = sys.modules.get("enum")
         if enum is not None and isinstance(name, enum.Enum):
-            text = str(name.value)
+            text = str(cast("Any", name).value)
         if not text:
             raise _Fault("a field's name is empty")
         if not text.isascii():
@@ -172,7 +172,7 @@ class DocumentRules:
         """Everything but the commonest types. `array_levels` is what an array here adds to the depth."""
         if isinstance(item, float):
             return self._float(item)
-        enum = sys.modules.get("enum")
+        enum: Any = sys.modules.get("enum")
         if enum is not None and isinstance(item, enum.Enum):
             return self._value(item.value, depth, array_levels)
         if isinstance(item, int):
@@ -183,9 +183,9 @@ class DocumentRules:
         if isinstance(item, (list, tuple)):
             return self._array(cast("list[Any]", item), depth + array_levels)
         if isinstance(item, (bytes, bytearray, memoryview)):
-            return bytes(item)
+            return bytes(cast("bytes", item))
         if isinstance(item, Mapping):
-            return self._object(cast("Mapping[Any, Any]", item), depth + 1)
+            return self._object(item, depth + 1)  # pyright: ignore[reportUnknownArgumentType]
         if isinstance(item, (set, frozenset)):
             raise _Fault("a set cannot be stored", "use a list; sorted(...) gives it an order")
         return self._library_value(item)
@@ -193,7 +193,7 @@ class DocumentRules:
     def _library_value(self, item: Any) -> object:
         """Decimals, moments, UUIDs, and values that are their text: URLs of models, paths, network addresses."""
         # A value's type can only be from a module that is loaded; so nothing is imported to look.
-        modules = sys.modules
+        modules: dict[str, Any] = sys.modules
         decimal, datetime, uuid = modules.get("decimal"), modules.get("datetime"), modules.get("uuid")
         if decimal is not None and isinstance(item, decimal.Decimal):
             return self._decimal(item)
@@ -219,7 +219,7 @@ class DocumentRules:
         )
 
     def _value(self, item: Any, depth: int, array_levels: int) -> object:
-        kind = type(item)
+        kind = type(item)  # pyright: ignore[reportUnknownVariableType]
         if item is None or kind is bool:
             return item
         if kind is dict:
@@ -260,7 +260,7 @@ class DocumentRules:
         if digits > self.digits:
             raise _Fault("the Decimal has too many digits", limit="decimal_digits", actual=digits)
         self._exponent(item.adjusted())
-        return item if item else item.copy_abs()
+        return item or item.copy_abs()
 
 
 def _check_text(text: str) -> None:

@@ -57,7 +57,10 @@ class NewItem(NamedTuple):
 
 
 class StoredItem(NamedTuple):
-    """An item as read. Exactly one of `document` and `encoded` need be given; `version` changes with every write."""
+    """An item as read. Exactly one of `document` and `encoded` need be given.
+
+    `version` changes with every write; the versions of one item sort as text in write order, also across deletion.
+    """
 
     pk: str
     sk: str

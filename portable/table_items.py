@@ -66,8 +66,11 @@ class ItemRules(Generic[T]):
                 f"{role} {fields!r} is no tuple of field names", f'for instance {role}=("id",)'
             )
         names = tuple(cast("Sequence[Any]", fields))
-        if not 1 <= len(names) <= 2 or len(set(names)) != len(names):
-            raise self.declaration(f"{role} {names!r} does not name one or two different fields", "")
+        if not 1 <= len(names) <= 2 or (names[0] == names[-1] and len(names) == 2):
+            raise self.declaration(
+                f"{role} {names!r} does not name one or two different fields",
+                "the second one orders the items",
+            )
         for field in names:
             reserved = isinstance(field, str) and len(field) >= 4 and field[:2] == field[-2:] == "__"
             if not isinstance(field, str) or not 1 <= len(field.encode(errors="replace")) <= 255 or reserved:

@@ -26,11 +26,11 @@ CONSTANT_SK = "-"
 Operator = Literal["eq", "lt", "le", "gt", "ge", "between", "prefix"]
 
 
-def plain_key(value: object) -> object:
+def plain_key(value: Any) -> object:
     """`value` as documents.py would store it: UUID and date as text, a member of an Enum as its value."""
     if type(value) is str or type(value) is int:
         return value
-    modules = sys.modules
+    modules: dict[str, Any] = sys.modules
     enum, uuid, datetime = modules.get("enum"), modules.get("uuid"), modules.get("datetime")
     if enum is not None and isinstance(value, enum.Enum):
         return plain_key(value.value)

@@ -23,7 +23,7 @@ class ItemModel(Generic[T]):
     """
 
     def __init__(self, model: Any, table: str, location: Location) -> None:
-        self.model = None if model is dict else model
+        self.model: Any = None if model is dict else model
         self.table = table
         self.location = location
         self._fields: dict[str, Any] | None = None
@@ -45,11 +45,11 @@ class ItemModel(Generic[T]):
             raise self._declaration(
                 f"model {model!r} is not a class", "use a pydantic model, a dataclass or None for plain dicts"
             )
-        fields: dict[str, Any] | None = getattr(model, "__pydantic_fields__", None)
-        if fields is not None and hasattr(model, "model_dump"):
-            if not getattr(model, "__pydantic_complete__", True):
-                cast("Any", model).model_rebuild(raise_errors=False)
-                fields = getattr(model, "__pydantic_fields__", fields)
+        if hasattr(model, "__pydantic_fields__") and hasattr(model, "model_dump"):
+            pydantic_model = cast("Any", model)
+            if not pydantic_model.__pydantic_complete__:
+                pydantic_model.model_rebuild(raise_errors=False)
+            fields: dict[str, Any] = pydantic_model.__pydantic_fields__
             return {name: field.annotation for name, field in fields.items()}
         if not hasattr(model, "__dataclass_fields__") and not typing.is_typeddict(model):
             raise self._declaration(
@@ -126,7 +126,7 @@ class ItemModel(Generic[T]):
 
     def _field_type(self, field: str, role: str) -> tuple[FieldType | None, bool]:
         members, optional = _members(self._annotation(field, role))
-        found = {_stored_type(member) for member in members}
+        found: set[FieldType | None] = {_stored_type(member) for member in members}
         return (found.pop() if len(found) == 1 else None), optional
 
     def _shown(self, field: str) -> str:
@@ -213,7 +213,7 @@ def _stored_type(member: Any) -> FieldType | None:
         return _common_type(typing.get_args(member))
     if not isinstance(member, type):
         return None
-    modules = sys.modules
+    modules: dict[str, Any] = sys.modules
     enum, uuid, datetime = modules.get("enum"), modules.get("uuid"), modules.get("datetime")
     if enum is not None and issubclass(member, enum.Enum):
         return _common_type([choice.value for choice in cast("Any", member)])
@@ -229,7 +229,7 @@ def _stored_type(member: Any) -> FieldType | None:
 
 
 def _common_type(values: Any) -> FieldType | None:
-    kinds = {_stored_type(type(value)) for value in values}
+    kinds: set[FieldType | None] = {_stored_type(type(value)) for value in values}
     return kinds.pop() if len(kinds) == 1 else None
 
 

@@ -520,7 +520,7 @@ class Table(Resource[TableDriver], Generic[T]):
     # Changes
 
     @overload
-    def on_change(self, function: ChangeFunction, /) -> ChangeFunction: ...
+    def on_change(self, function: ChangeFunction) -> ChangeFunction: ...
     @overload
     def on_change(
         self,
@@ -536,8 +536,7 @@ class Table(Resource[TableDriver], Generic[T]):
     ) -> Callable[[ChangeFunction], ChangeFunction]: ...
     def on_change(
         self,
-        function: Any = None,
-        /,
+        function: Callable[..., Any] | None = None,
         *,
         max_attempts: int = 5,
         min_backoff: float = 1.0,
