@@ -1,0 +1,1 @@
+"""Net worth and financial independence, in any currency."""
