@@ -162,6 +162,8 @@ def index_value(value: object, type_: FieldType, profile: Profile, what: str, re
     """One index field's value: an int within the integer limit, or a str like a key."""
     plain = plain_key(value)
     if type_ == "str":
+        if plain == "":
+            raise InvalidArgument(f"{what} is empty", hint="None leaves an item out of the index", resource=resource)
         return key_text(plain, profile, what, resource)
     if type(plain) is not int:
         raise InvalidArgument(f"{what} is an int, not {type(value).__name__}", resource=resource)
