@@ -1,8 +1,9 @@
 """Many writers at once: conditional writes, counters and transactions of one table from several threads."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -43,7 +44,7 @@ class TableConcurrencyConformance:
     """Writes on one key are linearizable; nothing is lost, nothing counted twice, nothing half done is seen."""
 
     @contextmanager
-    def documents(self, harness: Harness) -> Iterator[Table[dict[str, Any]]]:
+    def documents(self, harness: Harness) -> Generator[Table[dict[str, Any]], None, None]:
         app = App("conformance")
         table = app.table("items", key=("pk", "sk"))
         with harness.running(app):
@@ -61,7 +62,7 @@ class TableConcurrencyConformance:
                     except Conflict:
                         return
 
-                together(*[lambda writer=writer, create=create: create(writer) for writer in range(WRITERS)])
+                together(*[partial(create, writer) for writer in range(WRITERS)])
                 assert len(winners) == 1
                 assert table.require("p", str(round_number))["writer"] == winners[0]
 
@@ -92,7 +93,7 @@ class TableConcurrencyConformance:
                 while won < each:
                     entry = table.get_entry("p", "s")
                     assert entry is not None
-                    item = {"pk": "p", "sk": "s", "n": entry.item["n"] + 1, "writer": writer}
+                    item: dict[str, Any] = {"pk": "p", "sk": "s", "n": entry.item["n"] + 1, "writer": writer}
                     try:
                         version = table.put(item, if_version=entry.version)
                     except Conflict:
@@ -102,7 +103,7 @@ class TableConcurrencyConformance:
 
             def writers() -> None:
                 try:
-                    together(*[lambda writer=writer: write(writer) for writer in range(WRITERS)])
+                    together(*[partial(write, writer) for writer in range(WRITERS)])
                 finally:
                     finished.set()
 
@@ -128,19 +129,19 @@ class TableConcurrencyConformance:
             def add(writer: int) -> None:
                 for number in range(5):
                     mark = f"{writer}.{number}"
+
+                    def marked(item: dict[str, Any], mark: str = mark) -> dict[str, Any]:
+                        return {**item, "seen": [*item["seen"], mark]}
+
                     while True:
                         try:
-                            table.update(
-                                "p",
-                                "s",
-                                change=lambda item, mark=mark: {**item, "seen": [*item["seen"], mark]},
-                            )
+                            table.update("p", "s", change=marked)
                         except Conflict:
                             continue
                         done.append(mark)
                         break
 
-            together(*[lambda writer=writer: add(writer) for writer in range(WRITERS)])
+            together(*[partial(add, writer) for writer in range(WRITERS)])
             seen = table.require("p", "s")["seen"]
             assert sorted(seen) == sorted(done)
             assert len(seen) == WRITERS * 5
@@ -164,14 +165,11 @@ class TableConcurrencyConformance:
             table.put({"pk": "p", "sk": "s", "n": 0})
             for number in range(5):
                 returned: list[int] = []
-                together(
-                    *[
-                        lambda token=f"t{number}", returned=returned: returned.append(
-                            table.increment("p", "s", field="n", token=token)
-                        )
-                    ]
-                    * WRITERS
-                )
+
+                def count(token: str = f"t{number}", returned: list[int] = returned) -> None:
+                    returned.append(table.increment("p", "s", field="n", token=token))
+
+                together(*[count] * WRITERS)
                 assert returned == [number + 1] * WRITERS
             assert table.require("p", "s")["n"] == 5
 
@@ -228,7 +226,7 @@ class TableConcurrencyConformance:
                     except Conflict:
                         continue
 
-            together(*[lambda writer=writer: transfer(writer) for writer in range(WRITERS)])
+            together(*[partial(transfer, writer) for writer in range(WRITERS)])
             assert sum(item["balance"] for item in table.query("bank")) == 400
 
     def test_a_reader_sees_items_whole(self, harness: Harness) -> None:
@@ -258,7 +256,7 @@ class TableConcurrencyConformance:
                 for number in range(25):
                     table.put({"pk": f"w{writer}", "sk": f"{number:02}", "n": number}, if_absent=True)
 
-            together(*[lambda writer=writer: write(writer) for writer in range(WRITERS)])
+            together(*[partial(write, writer) for writer in range(WRITERS)])
             for writer in range(WRITERS):
                 assert [item["n"] for item in table.query(f"w{writer}")] == list(range(25))
 

@@ -1,7 +1,9 @@
 """Queries of tables: operators, order, limits, paging while others write, indexes, cursors."""
 
+# ruff: noqa: B023 - the functions made in loops here are called before the loop goes on.
+
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,10 +13,11 @@ from pydantic import BaseModel
 from portable.adapter import Running
 from portable.app import App
 from portable.drivers import SortCondition
-from portable.errors import InvalidArgument, LimitExceeded
+from portable.errors import InvalidArgument, LimitExceeded, PortableError
 from portable.tables import Page, Table, between, eq, ge, gt, le, lt, prefix
 
 from .harness import Harness
+from .table_types import refusal
 
 Documents = Table[dict[str, Any]]
 
@@ -53,14 +56,14 @@ class TableQueryConformance:
     """What `query`, `query_index` and `scan` find, in which order, and that paging neither skips nor repeats."""
 
     @contextmanager
-    def documents(self, harness: Harness) -> Iterator[Documents]:
+    def documents(self, harness: Harness) -> Generator[Documents, None, None]:
         app = App("conformance")
         table = app.table("items", key=("pk", "sk"))
         with harness.running(app):
             yield table
 
     @contextmanager
-    def tasks(self, harness: Harness) -> Iterator[tuple[Table[Task], Running]]:
+    def tasks(self, harness: Harness) -> Generator[tuple[Table[Task], Running], None, None]:
         app = App("conformance")
         tasks = app.table(
             "tasks",
@@ -104,7 +107,7 @@ class TableQueryConformance:
                 assert [item["sk"] for item in table.query("p", condition)] == expected, condition
                 found = [item["sk"] for item in table.query("p", condition, reverse=True)]
                 assert found == expected[::-1], condition
-                limited = pages(lambda cursor, it=condition: table.query("p", it, limit=3, cursor=cursor))
+                limited = pages(lambda cursor: table.query("p", condition, limit=3, cursor=cursor))
                 assert [item["sk"] for item in limited] == expected, condition
 
     def test_a_plain_sort_key_means_equal_and_an_empty_prefix_all(self, harness: Harness) -> None:
@@ -141,9 +144,7 @@ class TableQueryConformance:
             for limit in (1, 3, 7, 19, 20, 21, 1000):
                 for reverse in (False, True):
                     found = pages(
-                        lambda cursor, limit=limit, reverse=reverse: table.query(
-                            "p", limit=limit, reverse=reverse, cursor=cursor
-                        )
+                        lambda cursor: table.query("p", limit=limit, reverse=reverse, cursor=cursor)
                     )
                     expected = [f"{number:02}" for number in range(20)]
                     assert [item["sk"] for item in found] == (expected[::-1] if reverse else expected)
@@ -172,7 +173,6 @@ class TableQueryConformance:
         self, harness: Harness, reverse: bool
     ) -> None:
         seed = random.randrange(10**9)
-        print(f"seed {seed}")
         rng = random.Random(seed)
         with self.documents(harness) as table:
             stable = {f"{number:03}s" for number in range(0, 100, 2)}
@@ -200,9 +200,9 @@ class TableQueryConformance:
                 return page
 
             found = [item["sk"] for item in pages(fetch, disturb)]
-            assert found == sorted(found, reverse=reverse)
-            assert len(set(found)) == len(found)
-            assert stable <= set(found)
+            assert found == sorted(found, reverse=reverse), f"seed {seed}"
+            assert len(set(found)) == len(found), f"seed {seed}"
+            assert stable <= set(found), f"seed {seed}"
 
     @pytest.mark.parametrize("bad", [eq(1), between(1, 2), ge(-1)])
     def test_a_sort_key_is_not_compared_with_a_number(self, harness: Harness, bad: SortCondition) -> None:
@@ -266,9 +266,12 @@ class TableQueryConformance:
                     if asked == made_by:
                         query(cursor)
                         continue
-                    with pytest.raises(InvalidArgument, match="cursor"):
-                        query(cursor)
-                        pytest.fail(f"{asked} took the cursor of {made_by}")
+                    refused = refusal(
+                        InvalidArgument,
+                        lambda: query(cursor),
+                        f"{asked} took {made_by}",
+                    )
+                    assert "cursor" in refused.message
 
     def test_a_made_up_or_altered_cursor_is_refused(self, harness: Harness) -> None:
         with self.documents(harness) as table:
@@ -298,9 +301,7 @@ class TableQueryConformance:
                 backward = [task.id for task in tasks.query_index("by_owner", f"o{owner}", reverse=True)]
                 assert backward == found[::-1]
                 paged = pages(
-                    lambda cursor, owner=owner: tasks.query_index(
-                        "by_owner", f"o{owner}", limit=3, cursor=cursor
-                    )
+                    lambda cursor: tasks.query_index("by_owner", f"o{owner}", limit=3, cursor=cursor)
                 )
                 assert [task.id for task in paged] == found
             assert list(tasks.query_index("by_owner", "o3")) == []
@@ -383,14 +384,12 @@ class TableQueryConformance:
     def test_many_items_of_equal_index_values_are_paged_without_loss(self, harness: Harness) -> None:
         with self.tasks(harness) as (tasks, running):
             ids = {f"{number:03}" for number in range(75)}
-            tasks.batch_write([Task(id=id, owner="o", priority=1) for id in ids])
+            tasks.batch_write([Task(id=name, owner="o", priority=1) for name in ids])
             running.drain()
             for index in ("by_owner", "by_owner_and_priority"):
                 for reverse in (False, True):
                     found = pages(
-                        lambda cursor, index=index, reverse=reverse: tasks.query_index(
-                            index, "o", reverse=reverse, limit=10, cursor=cursor
-                        )
+                        lambda cursor: tasks.query_index(index, "o", reverse=reverse, limit=10, cursor=cursor)
                     )
                     assert len(found) == len(ids)
                     assert {task.id for task in found} == ids
@@ -428,6 +427,8 @@ class TableQueryConformance:
         app = App("conformance")
         table = app.table("items", indexes={"by_color": ("color",)})
         with harness.running(app), self.tasks(harness) as (tasks, _):
+            value: Any
+            error: type[PortableError]
             for value, error in (
                 ("", InvalidArgument), (1, InvalidArgument), (True, InvalidArgument), ([], InvalidArgument),
                 ("x" * 331, LimitExceeded), (b"x", InvalidArgument), (1.5, InvalidArgument),
@@ -435,9 +436,9 @@ class TableQueryConformance:
                 with pytest.raises(error):
                     table.put({"id": "a", "color": value})
                 with pytest.raises(error):
-                    table.query_index("by_color", value)  # type: ignore[arg-type]
+                    table.query_index("by_color", value)
             table.put({"id": "a", "color": "x" * 330})
-            for call in (
+            calls: list[Callable[[], object]] = [
                 lambda: tasks.query_index("by_priority", "1"),
                 lambda: tasks.query_index("by_priority", 2**53),
                 lambda: tasks.query_index("by_priority", True),
@@ -445,7 +446,8 @@ class TableQueryConformance:
                 lambda: tasks.query_index("by_owner_and_priority", "o", prefix("1")),
                 lambda: tasks.query_index("by_owner", "o", "x"),
                 lambda: tasks.query_index("by_nothing", "o"),
-            ):
+            ]
+            for call in calls:
                 with pytest.raises((InvalidArgument, LimitExceeded)):
                     call()
             assert [item["id"] for item in table.scan()] == ["a"]
@@ -454,13 +456,14 @@ class TableQueryConformance:
 
     def test_a_scan_gives_every_item_once(self, harness: Harness) -> None:
         with self.documents(harness) as table:
-            expected = {(f"p{number % 4}", f"{number}") for number in range(90)} | {
+            expected = {(f"p{number % 4}", f"{number}") for number in range(90)}
+            expected |= {
                 ("\x00", "\x00"),
                 ("é", "\U0010ffff"),
             }
             table.batch_write([{"pk": pk, "sk": sk} for pk, sk in expected])
             for limit in (1, 7, 100, 1000):
-                found = pages(lambda cursor, limit=limit: table.scan(limit=limit, cursor=cursor))
+                found = pages(lambda cursor: table.scan(limit=limit, cursor=cursor))
                 assert len(found) == len(expected)
                 assert {(item["pk"], item["sk"]) for item in found} == expected
 

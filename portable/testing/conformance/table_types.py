@@ -3,13 +3,14 @@
 import enum
 import math
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from datetime import time as clock_time
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar, cast
 
 import pytest
 from pydantic import BaseModel, Field, computed_field
@@ -31,8 +32,8 @@ ODD_KEYS: list[str] = [
     "#", "?", "a?b#c", "&", "=", "'", "''", '"', "`", ";", "; DROP TABLE items; --", "' OR 1=1", "$", "$a", "${a}",
     "{", "}", "{}", "[", "]", "[0]", "(", ")", "*", "~", "~00", "^", "|", "<", ">", "!", "@", ":", "a:b", ",",
     "null", "None", "true", "0", "-0", "00", "1", "01", "1.0", "1e3", "NaN", "USER#42", "user@example.com",
-    "A", "a", "Aa", "aA", "ß", "SS", "ss", "ẞ", "İ", "i̇", "ı", "K", "Å", "Å", "Å",
-    "é", "e\u0301", "ﬁ", "fi", "①", "ｅ", "\u00a0", "\u200b", "\u200d", "\u2028", "\u2029", "\u202eabc", "\ufeff",
+    "A", "a", "Aa", "aA", "ß", "SS", "ss", "ẞ", "İ", "i̇", "\u0131", "K", "Å", "Å", "Å",
+    "é", "e\u0301", "ﬁ", "fi", "①", "\uff45", "\u00a0", "\u200b", "\u200d", "\u2028", "\u2029", "\u202eabc", "\ufeff",
     "\ufffd", "\ufffe", "\uffff", "\ud7ff", "\ue000", "\uff5e", "\U00010000", "\U0001f600", "\U0010ffff",
     "👩‍👩‍👧", "日本語", "العربية", "नमस्ते", "\u0344", "\u0308\u0301", "가", "가", "x" * 330, "é" * 165, "日" * 110,
     "\U0001f600" * 82 + "ab", "\x01" * 330, "/" * 330, "~" * 330,
@@ -229,7 +230,7 @@ class Everything(BaseModel):
     named: dict[str, Part] = Field(default_factory=dict[str, Part])
     aliased: str = Field(default="x", alias="aliasedField")
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def doubled(self) -> int:
         return self.count * 2
@@ -254,7 +255,7 @@ class TableTypesConformance:
     """Every legal key and value comes back byte for byte and type for type; every other is refused before I/O."""
 
     @contextmanager
-    def documents(self, harness: Harness) -> Iterator[Table[dict[str, Any]]]:
+    def documents(self, harness: Harness) -> Generator[Table[dict[str, Any]], None, None]:
         app = App("conformance")
         table = app.table("odd", key=("pk", "sk"))
         with harness.running(app):
@@ -315,9 +316,7 @@ class TableTypesConformance:
                     ("checking", lambda key=key: table.checking("a", key, if_absent=True)),
                 ]
                 for verb, call in calls:
-                    with pytest.raises(error):
-                        call()
-                        pytest.fail(f"{verb} took {ascii(key)[:40]}")
+                    refusal(error, call, f"{verb} of {ascii(key)[:40]}")
             assert list(table.scan()) == []
 
     def test_uuid_date_and_enum_keys_stand_for_their_text(self, harness: Harness) -> None:
@@ -338,7 +337,7 @@ class TableTypesConformance:
     def test_every_kind_of_value_comes_back_equal_and_of_its_type(self, harness: Harness) -> None:
         assert len(VALUES) >= 25
         with self.documents(harness) as table:
-            for name, value, expected in VALUES:
+            for name, value, _ in VALUES:
                 table.put(
                     {"pk": "v", "sk": name, "value": value, "list": [value], "dict": {"in": {"side": value}}}
                 )
@@ -373,18 +372,17 @@ class TableTypesConformance:
                     "sk": "kept",
                     "outer": {"the value": [0, value]} if limit != "item_depth" else value,
                 }
-                with pytest.raises(error, match="outer") as caught:
-                    table.put(item)
-                    pytest.fail(f"{name} was taken")
+                refused = refusal(error, partial(table.put, item), name)
+                assert "outer" in refused.message, name
                 if limit:
-                    assert getattr(caught.value, "limit", "") == limit, name
-                    assert getattr(caught.value, "provider", ""), name
+                    assert getattr(refused, "limit", "") == limit, name
+                    assert getattr(refused, "provider", ""), name
                 with pytest.raises(error):
                     table.putting(item)
                 with pytest.raises(error):
                     table.batch_write([{"pk": "v", "sk": "other"}, item])
                 with pytest.raises(error):
-                    table.update("v", "kept", change=lambda _, item=item: item)
+                    table.update("v", "kept", change=lambda _: item)  # noqa: B023
             assert list(table.scan()) == [{"pk": "v", "sk": "kept", "n": 1}]
 
     @pytest.mark.parametrize(
@@ -488,10 +486,22 @@ class TableTypesConformance:
             assert table.require("v", "s")["list"] == [1]
 
 
+E = TypeVar("E", bound=PortableError)
+
+
+def refusal(error: type[E], call: Callable[[], object], what: str) -> E:
+    """The error of the given class with which `call` refuses; fails, naming `what`, if it does not."""
+    try:
+        call()
+    except error as refused:
+        return refused
+    raise AssertionError(f"not refused: {what}")
+
+
 def typed(value: Any) -> Any:
     """A value with the types of all that it holds, for comparing."""
     if isinstance(value, dict):
-        return {name: typed(item) for name, item in value.items()}  # pyright: ignore
+        return {name: typed(item) for name, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [typed(item) for item in value]  # pyright: ignore
+        return [typed(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     return type(value), value
