@@ -57,9 +57,7 @@ def key_text(value: object, profile: Profile, what: str, resource: str, *, key: 
         )
     if not text:
         raise InvalidArgument(f"{what} is empty", hint="a key has 1-330 bytes", resource=resource, key=key)
-    size = byte_length(text, what, resource)
-    if size > 82:
-        profile.check("key_bytes", size, what, resource=resource, key=key)
+    profile.check("key_bytes", byte_length(text, what, resource), what, resource=resource, key=key)
     return text
 
 
@@ -163,7 +161,9 @@ def index_value(value: object, type_: FieldType, profile: Profile, what: str, re
     plain = plain_key(value)
     if type_ == "str":
         if plain == "":
-            raise InvalidArgument(f"{what} is empty", hint="None leaves an item out of the index", resource=resource)
+            raise InvalidArgument(
+                f"{what} is empty", hint="None leaves an item out of the index", resource=resource
+            )
         return key_text(plain, profile, what, resource)
     if type(plain) is not int:
         raise InvalidArgument(f"{what} is an int, not {type(value).__name__}", resource=resource)

@@ -32,7 +32,7 @@ class ItemModel(Generic[T]):
         self._class: type | None = None
         if self.model is not None:
             self._fields = self._annotations()
-            self._class = None if typing.is_typeddict(self.model) else self.model
+            self._class = None if _is_typeddict(self.model) else self.model
 
     @property
     def name(self) -> str | None:
@@ -51,7 +51,12 @@ class ItemModel(Generic[T]):
                 pydantic_model.model_rebuild(raise_errors=False)
             fields: dict[str, Any] = pydantic_model.__pydantic_fields__
             return {name: field.annotation for name, field in fields.items()}
-        if not hasattr(model, "__dataclass_fields__") and not typing.is_typeddict(model):
+        if _is_typeddict(model) and sys.version_info < (3, 12) and type(model).__module__ == "typing":
+            raise self._declaration(
+                f"model {model.__name__} is a typing.TypedDict, which Python 3.11 does not describe fully",
+                "take TypedDict from typing_extensions, or Python 3.12",
+            )
+        if not hasattr(model, "__dataclass_fields__") and not _is_typeddict(model):
             raise self._declaration(
                 f"model {model.__name__} is neither a pydantic model nor a dataclass",
                 "add @dataclass, or derive it from pydantic.BaseModel",
@@ -180,6 +185,15 @@ class ItemModel(Generic[T]):
             adapter = Codec[T](self.model).adapter
             validator, serializer = adapter.validator, adapter.serializer
         self._validate, self._serialize = validator.validate_python, serializer.to_python
+
+
+def _is_typeddict(model: Any) -> bool:
+    # typing.is_typeddict does not know those of typing_extensions.
+    return (
+        isinstance(model, type)
+        and issubclass(cast("type", model), dict)
+        and hasattr(model, "__required_keys__")
+    )
 
 
 def _members(annotation: Any) -> tuple[list[Any], bool]:

@@ -5,8 +5,8 @@ stands in documents.py, table_keys.py and table_models.py; changes of tables in 
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast, overload
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from .binding import Grant, Registry, Resource
 from .changes import Change, ChangeCodec
@@ -42,6 +42,7 @@ from .table_keys import (
     prefix,
     seal_cursor,
 )
+from .table_records import Action, Entry, Failures, Page
 
 if TYPE_CHECKING:
     from .table_keys import KeyValue, SortValue
@@ -68,58 +69,6 @@ ChangeFunction = TypeVar("ChangeFunction", bound=Callable[..., Any])
 
 UPDATE_TRIES = 8
 QUERY_MOST = 1000
-
-
-class Entry(NamedTuple, Generic[T]):
-    """An item with the version that `if_version=` takes. Versions are opaque; they change with every write."""
-
-    item: T
-    version: str
-
-
-class Page(Generic[T]):
-    """Some items of a query in its order; `cursor` leads to the next page and is None on the last one.
-
-    A page may hold fewer items than asked for, even none, and still have a cursor. Iterates over its items.
-    """
-
-    __slots__ = ("cursor", "items")
-
-    def __init__(self, items: list[T], cursor: str | None) -> None:
-        self.items = items
-        self.cursor = cursor
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(self.items)
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __repr__(self) -> str:
-        return f"Page(items={self.items!r}, cursor={self.cursor!r})"
-
-
-class Failures(Generic[T]):
-    """What a `batch_write` did not write: items of `puts` and keys of `deletes`. False when all was written."""
-
-    __slots__ = ("deletes", "puts")
-
-    def __init__(self, puts: list[T], deletes: "list[tuple[KeyValue, ...]]") -> None:
-        self.puts = puts
-        self.deletes = deletes
-
-    def __bool__(self) -> bool:
-        return bool(self.puts or self.deletes)
-
-    def __repr__(self) -> str:
-        return f"Failures(puts={self.puts!r}, deletes={self.deletes!r})"
-
-
-class Action(NamedTuple):
-    """One step of a transaction, made by `putting`, `deleting` or `checking` of the table that runs it."""
-
-    table: str
-    write: WriteAction
 
 
 class Table(Resource[TableDriver], Generic[T]):

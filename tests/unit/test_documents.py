@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, HttpUrl
 
@@ -91,7 +91,8 @@ def test_subclasses_of_plain_types_become_plain() -> None:
     class Number(int):
         pass
 
-    document = check_document({"t": Text("a"), "n": Number(3), "d": OrderedDict(a=1), Text("k"): 1}, PROFILE)
+    item: dict[str, object] = {"t": Text("a"), "n": Number(3), "d": OrderedDict(a=1), Text("k"): 1}
+    document = check_document(item, PROFILE)
     assert [type(value) for value in document.values()] == [str, int, dict, int]
     assert document == {"t": "a", "n": 3, "d": {"a": 1}, "k": 1}
     assert all(type(name) is str for name in document)
@@ -219,6 +220,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(names, values, max_size=5))
 def test_whatever_passes_the_check_comes_back_as_checked(item: dict[str, Any]) -> None:
     try:

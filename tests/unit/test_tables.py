@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, NewType, Optional
 
 import pytest
+import typing_extensions
 from pydantic import AwareDatetime, BaseModel, Field
 
 from portable.app import App
@@ -279,6 +280,21 @@ def test_an_annotation_that_cannot_be_resolved_is_a_declaration_error() -> None:
         declare(Lost)
 
 
+def test_a_typed_dict_is_a_model() -> None:
+    class Point(typing_extensions.TypedDict):
+        id: str
+        x: int
+        note: typing_extensions.NotRequired[str]
+
+    table = declare(Point, indexes={"by_x": ("x",)})
+    assert table.spec.indexes[0].types == ("int",)
+    model: ItemModel[Point] = ItemModel(Point, "t", App("test").location)
+    assert model.plain({"id": "a", "x": 1}) == {"id": "a", "x": 1}
+    assert model.load({"id": "a", "x": 1, "note": "n"}) == {"id": "a", "x": 1, "note": "n"}
+    with pytest.raises(InvalidArgument, match="x"):
+        model.load({"id": "a"})
+
+
 # Changes
 
 
@@ -349,7 +365,8 @@ def test_on_change_registers_a_trigger_and_keeps_the_function() -> None:
 def test_a_page_is_its_items() -> None:
     page = Page([1, 2], "c")
     assert (list(page), len(page), page.cursor) == ([1, 2], 2, "c")
-    assert list(Page([], None)) == []
+    empty: Page[int] = Page([], None)
+    assert list(empty) == []
 
 
 # Nothing bad reaches a driver, and what drivers raise comes out as ours

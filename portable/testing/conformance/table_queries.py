@@ -427,12 +427,11 @@ class TableQueryConformance:
         app = App("conformance")
         table = app.table("items", indexes={"by_color": ("color",)})
         with harness.running(app), self.tasks(harness) as (tasks, _):
-            value: Any
-            error: type[PortableError]
-            for value, error in (
+            refused: list[tuple[Any, type[PortableError]]] = [
                 ("", InvalidArgument), (1, InvalidArgument), (True, InvalidArgument), ([], InvalidArgument),
                 ("x" * 331, LimitExceeded), (b"x", InvalidArgument), (1.5, InvalidArgument),
-            ):  # fmt: skip
+            ]  # fmt: skip
+            for value, error in refused:
                 with pytest.raises(error):
                     table.put({"id": "a", "color": value})
                 with pytest.raises(error):
