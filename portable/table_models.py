@@ -189,11 +189,7 @@ class ItemModel(Generic[T]):
 
 def _is_typeddict(model: Any) -> bool:
     # typing.is_typeddict does not know those of typing_extensions.
-    return (
-        isinstance(model, type)
-        and issubclass(cast("type", model), dict)
-        and hasattr(model, "__required_keys__")
-    )
+    return isinstance(model, type) and dict in model.__mro__ and hasattr(model, "__required_keys__")
 
 
 def _members(annotation: Any) -> tuple[list[Any], bool]:
