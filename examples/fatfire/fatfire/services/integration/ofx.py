@@ -29,6 +29,7 @@ BOOKED = re.compile(rb"<STMTTRN>", re.IGNORECASE)
 BODY = re.compile(rb"<OFX>", re.IGNORECASE)
 END = re.compile(rb"</OFX>\s*$", re.IGNORECASE)
 FIELD = re.compile(r"Can't set (\w+)\.(\w+) to (.*?): (.*)", re.DOTALL)
+ZONE = re.compile(r"\[[^\]]*\]\s*$")
 POSITION = re.compile(r"position=\[(\d+):")
 
 
@@ -44,11 +45,16 @@ class Booked(Protocol):
 
 def parse_ofx(content: bytes) -> list[Statement]:
     """The statements of the file, one an account. Raises StatementError with the line."""
+    if BODY.search(content) is None:
+        raise StatementError(1, "not an OFX file: there is no <OFX>")
+    if END.search(content) is None:
+        raise StatementError(content.rstrip().count(b"\n") + 1, "the file ends before </OFX>: it is not whole")
     tree: Any = cast("Any", OFXTree)()
     try:
         root: Element = tree.parse(io.BytesIO(content))
     except Exception as error:  # ofxtools raises many kinds, assertions of ElementTree among them
         raise StatementError(*syntax_fault(content, error)) from error
+    keep_written_days(root)
     check_entries(content, root)
     try:
         document: Any = tree.convert()
@@ -85,6 +91,13 @@ def statement(found: Any, institution: str) -> Statement:
         balance=round(cast("Decimal", found.ledgerbal.balamt), 2),
         entries=stand_in_references(sorted(entries, key=lambda entry: entry.day)),
     )
+
+
+def keep_written_days(root: Element) -> None:
+    """Drops the zones of dates: a booking's day is the one that the bank writes, not that day's in Greenwich."""
+    for tag in ("DTPOSTED", "DTSTART", "DTASOF"):
+        for element in root.iter(tag):
+            element.text = ZONE.sub("", element.text or "")
 
 
 def check_entries(content: bytes, root: Element) -> None:
