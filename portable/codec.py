@@ -1,8 +1,8 @@
 """Annotations <-> JSON: the only module of the runtime half that knows pydantic, and only inside functions.
 
 A Codec is planned once, when a handler or a resource is declared or first used, and is cheap from then on. pydantic is
-imported only for annotations that need it (models, dataclasses, containers of typed things); scalars have converters
-of their own.
+imported only for annotations that need it (models, dataclasses, containers of typed things); plain dicts, lists and
+scalars go through the standard library.
 """
 
 import json
@@ -14,49 +14,87 @@ from .errors import InvalidArgument, Problem
 
 T = TypeVar("T")
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=lambda value: jsonable(value)).encode
+PLAIN_TYPES: dict[Any, tuple[type[Any], str]] = {
+    dict: (dict, "an object"),
+    dict[str, Any]: (dict, "an object"),
+    list: (list, "an array"),
+    list[Any]: (list, "an array"),
+    Any: (object, "any JSON"),
+    object: (object, "any JSON"),
+}
+"""Annotations that need nothing but `json`."""
 
 
 def jsonable(value: object) -> object:
     """What `json` cannot write by itself: models, dataclasses, UUIDs, dates, enums, Decimals, bytes (base64), sets.
 
-    Raises TypeError for anything else, with the type's name.
+    Raises TypeError or ValueError for anything else, with the type's name.
     """
     dump = getattr(value, "model_dump", None)
     if dump is not None:
         return dump(mode="json")
-    if "pydantic_core" not in sys.modules:
-        import pydantic_core  # noqa: F401
     from pydantic_core import to_jsonable_python
 
-    return to_jsonable_python(value)
+    return to_jsonable_python(value, bytes_mode="base64")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=jsonable).encode
+_fast_encode: Callable[..., bytes] | None = None
 
 
 def to_json(value: object) -> str:
     """Compact JSON of anything that a handler may return or send. Raises InvalidArgument with the place of the fault."""
-    dump = getattr(value, "model_dump_json", None)
+    return to_json_bytes(value).decode()
+
+
+def to_json_bytes(value: object) -> bytes:
+    """`to_json` as UTF-8. NaN and infinities are refused except in models, which say themselves (null by default)."""
     try:
-        if dump is not None:
-            return cast(str, dump())
-        return _encode(value)
-    except (TypeError, ValueError) as error:
+        serializer = getattr(type(value), "__pydantic_serializer__", None)
+        if serializer is not None:
+            return cast(bytes, serializer.to_json(value))
+        encode = _fast_encode or _native_encoder()
+        if encode is not None:
+            try:
+                text = encode(value, bytes_mode="base64")
+            except ValueError:
+                text = b"NaN"
+            # pydantic writes NaN and infinity as they are; a text that merely holds the word takes the strict way too.
+            if b"NaN" not in text and b"Infinity" not in text:
+                return text
+        return _encode(value).encode()
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(
             f"{type(value).__name__} does not fit into JSON: {error}",
             hint="return models, dataclasses, dicts, lists, strings, numbers, dates, UUIDs or None",
         ) from error
 
 
+def _native_encoder() -> Callable[..., bytes] | None:
+    """pydantic's encoder if the app has loaded it anyway: a quarter of the standard library's cost."""
+    global _fast_encode
+    core = sys.modules.get("pydantic_core")
+    _fast_encode = getattr(core, "to_json", None)
+    return _fast_encode
+
+
 class Codec(Generic[T]):
     """How values of one annotation cross JSON and documents.
 
-    `decode_json(raw)` and `decode(plain)` raise InvalidArgument whose `problems` list every fault with its path;
-    `encode_json(value)` gives compact JSON; `plain(value)` gives dicts, lists and scalars (UUID, Decimal, datetime kept);
-    `schema()` is the annotation's JSON Schema.
+    `decode_json(raw)` and `decode(plain)` raise InvalidArgument whose `problems` list every fault with its path; its
+    `status` is 400 where the text is no JSON at all and 422 otherwise. `encode_json(value)` gives compact JSON;
+    `plain(value)` gives dicts, lists and scalars (UUID, Decimal, datetime kept); `schema()` is the annotation's JSON
+    Schema.
     """
 
     def __init__(self, annotation: Any) -> None:
         self.annotation = annotation
         self._adapter: Any = None
+        self._validator: Any = getattr(annotation, "__pydantic_validator__", None)
+        try:
+            self._plain = PLAIN_TYPES.get(annotation)
+        except TypeError:
+            self._plain = None
 
     @property
     def adapter(self) -> Any:
@@ -67,19 +105,37 @@ class Codec(Generic[T]):
             self._adapter = TypeAdapter(self.annotation)
         return self._adapter
 
+    @property
+    def validate_json(self) -> Callable[[bytes | str], T]:
+        """The bare validator, without our errors: what a planned route calls. Raises ValueError or RecursionError."""
+        if self._plain is not None:
+            return self._decode_plain
+        validator = self._validator if self._validator is not None else self.adapter
+        return cast("Callable[[bytes | str], T]", validator.validate_json)
+
+    def _decode_plain(self, raw: bytes | str) -> T:
+        value = parse_json(raw)
+        kind, name = self._plain or (object, "")
+        if not isinstance(value, kind):
+            message = f"Input should be {name}"
+            raise InvalidArgument(message, problems=(Problem((), message, f"{kind.__name__}_type"),))
+        return cast(T, value)
+
     def decode_json(self, raw: bytes | str) -> T:
         try:
-            return cast(T, self.adapter.validate_json(raw))
-        except ValueError as error:
+            return self.validate_json(raw)
+        except (ValueError, RecursionError) as error:
             raise invalid(error) from None
 
     def decode(self, value: object) -> T:
         try:
             return cast(T, self.adapter.validate_python(value))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise invalid(error) from None
 
     def encode_json(self, value: T) -> str:
+        if self._plain is not None:
+            return to_json(value)
         return cast(bytes, self.adapter.dump_json(value)).decode()
 
     def plain(self, value: T) -> Any:
@@ -89,13 +145,45 @@ class Codec(Generic[T]):
         return cast("dict[str, Any]", self.adapter.json_schema())
 
 
-def invalid(error: ValueError, prefix: tuple[str | int, ...] = ()) -> InvalidArgument:
-    """An InvalidArgument from a pydantic ValidationError (or any ValueError), every fault listed."""
-    faults: Callable[..., list[dict[str, Any]]] | None = getattr(error, "errors", None)
-    if faults is None:
-        return InvalidArgument(str(error), problems=(Problem(prefix, str(error)),))
-    problems = tuple(
-        Problem((*prefix, *fault["loc"]), fault["msg"], fault["type"]) for fault in faults(include_url=False, include_context=False, include_input=False)
-    )
+def parse_json(raw: bytes | str) -> Any:
+    """JSON by RFC 8259: UTF-8 only, no NaN. Raises InvalidArgument with status 400 on anything else, however deep."""
+    try:
+        return json.loads(raw.decode() if isinstance(raw, bytes) else raw, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise malformed(str(error)) from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def malformed(detail: str) -> InvalidArgument:
+    """A text that is no JSON at all: status 400."""
+    error = InvalidArgument(f"not JSON: {detail}", problems=(Problem((), detail, "json_invalid"),))
+    error.status = 400
+    return error
+
+
+def invalid(error: Exception, prefix: tuple[str | int, ...] = ()) -> InvalidArgument:
+    """An InvalidArgument from a pydantic ValidationError (or any other), every fault listed under `prefix`."""
+    status = 422
+    if isinstance(error, InvalidArgument):
+        problems = tuple(
+            Problem((*prefix, *problem.where), problem.message, problem.kind) for problem in error.problems
+        ) or (Problem(prefix, error.message),)
+        status = error.status
+    else:
+        faults: Callable[..., list[dict[str, Any]]] | None = getattr(error, "errors", None)
+        if faults is None:
+            problems = (Problem(prefix, str(error)),)
+        else:
+            problems = tuple(
+                Problem((*prefix, *fault["loc"]), fault["msg"], fault["type"])
+                for fault in faults(include_url=False, include_context=False, include_input=False)
+            )
+            if any(problem.kind == "json_invalid" for problem in problems):
+                status = 400
     text = "; ".join(f"{'.'.join(map(str, problem.where)) or 'value'}: {problem.message}" for problem in problems)
-    return InvalidArgument(text, problems=problems)
+    found = InvalidArgument(text, problems=problems)
+    found.status = status
+    return found

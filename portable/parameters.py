@@ -1,0 +1,615 @@
+"""How an HTTP handler's parameters are filled: planned once per route from its annotations, cheap on every call.
+
+A name in the path template is a path parameter; Request and Context are handed in; models, dataclasses, dicts and
+TypedDicts are the JSON body; scalars and lists of them are query parameters; UploadFile is a file of a form. Markers say
+otherwise: `Annotated[str, Header("x-name")]` or `= Header("x-name")`.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+
+from .codec import Codec, invalid
+from .context import Context
+from .errors import DeclarationError, HTTPError, InvalidArgument, Location, Problem
+from .http import Request, UploadFile
+from .scalars import collection, scalar_converter, without_metadata, without_none
+from .specs import Route
+
+
+class Absent:
+    """The type of ABSENT: no default, no value."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT = Absent()
+
+
+class Marker:
+    """Where a parameter comes from; made by Path, Query, Header, Cookie, Body, Form and File."""
+
+    __slots__ = ("default", "name", "where")
+
+    def __init__(self, where: str, name: str | None, default: Any) -> None:
+        self.where = where
+        self.name = name
+        self.default = default
+
+    def __repr__(self) -> str:
+        return f"{self.where.title()}({self.name!r})"
+
+
+# Functions, so that `= Header(...)` type-checks as the default of a parameter of any type.
+
+
+def Path(name: str | None = None) -> Any:  # noqa: N802
+    """The path parameter called `name` (default: as the parameter)."""
+    return Marker("path", name, ABSENT)
+
+
+def Query(name: str | None = None, *, default: Any = ABSENT) -> Any:  # noqa: N802
+    """The query parameter called `name` (default: as the parameter); a list takes its repeats."""
+    return Marker("query", name, default)
+
+
+def Header(name: str | None = None, *, default: Any = ABSENT) -> Any:  # noqa: N802
+    """The header called `name` (default: as the parameter, with hyphens); a list is split at commas."""
+    return Marker("header", name, default)
+
+
+def Cookie(name: str | None = None, *, default: Any = ABSENT) -> Any:  # noqa: N802
+    """The cookie called `name` (default: as the parameter)."""
+    return Marker("cookie", name, default)
+
+
+def Body(*, default: Any = ABSENT) -> Any:  # noqa: N802
+    """The body: JSON for any annotation, raw for bytes."""
+    return Marker("body", None, default)
+
+
+def Form(name: str | None = None, *, default: Any = ABSENT) -> Any:  # noqa: N802
+    """A field of a form (URL-encoded or multipart); with a model, the whole form."""
+    return Marker("form", name, default)
+
+
+def File(name: str | None = None, *, default: Any = ABSENT) -> Any:  # noqa: N802
+    """An uploaded file (UploadFile or bytes) of a multipart form, or a list of them."""
+    return Marker("file", name, default)
+
+
+MARKERS = (Path, Query, Header, Cookie, Body, Form, File)
+
+
+class FormData(NamedTuple):
+    """A form body, taken apart: every value in order."""
+
+    fields: dict[str, list[str]]
+    files: dict[str, list[UploadFile]]
+
+
+EMPTY_FORM = FormData({}, {})
+
+
+class Call(NamedTuple):
+    """What the extractors of one call draw from."""
+
+    request: Request
+    context: Context
+    form: FormData
+
+
+Extract = Callable[[Call], Any]
+"""Takes one argument out of a call. Raises InvalidArgument with its problems under `where`."""
+
+
+class Parameter(NamedTuple):
+    """One parameter as planned: where it comes from, under which name; `keyword` if it cannot be positional."""
+
+    name: str
+    where: str
+    source: str
+    keyword: bool
+    extract: Extract
+
+
+class Plan(NamedTuple):
+    """A route's parameters. `body` is "json", "raw", "form" or None. `simple` is true if none is keyword-only."""
+
+    parameters: tuple[Parameter, ...]
+    extracts: tuple[Extract, ...]
+    body: str | None
+    simple: bool
+
+    def arguments(self, call: Call) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of one call. Raises one InvalidArgument for all that is wrong."""
+        try:
+            values = [extract(call) for extract in self.extracts]
+        except InvalidArgument as first:
+            raise self._faults(call, first) from None
+        if self.simple:
+            return values, {}
+        positional = [value for value, known in zip(values, self.parameters, strict=True) if not known.keyword]
+        named = {known.name: value for value, known in zip(values, self.parameters, strict=True) if known.keyword}
+        return positional, named
+
+    def _faults(self, call: Call, first: InvalidArgument) -> InvalidArgument:
+        if first.status == 400:
+            return first
+        problems: list[Problem] = []
+        for extract in self.extracts:
+            try:
+                extract(call)
+            except InvalidArgument as error:
+                if error.status == 400:
+                    return error
+                problems.extend(error.problems)
+        listed = "; ".join(f"{'.'.join(map(str, problem.where))}: {problem.message}" for problem in problems)
+        return InvalidArgument(listed or first.message, problems=tuple(problems) or first.problems)
+
+
+def plan_route(function: Callable[..., Any], route: Route, prefix: str, location: Location) -> Plan:
+    """Plans the parameters of `function` as the handler of `route` below `prefix`. Raises DeclarationError."""
+    template = f"{prefix}{route.path}"
+    names = {segment[1:-1] for segment in template.split("/") if segment.startswith("{")}
+    planner = Planner(function, names, route.methods, location)
+    return planner.plan()
+
+
+class Declared(NamedTuple):
+    """One parameter of a function as it stands in the code."""
+
+    name: str
+    annotation: Any
+    default: Any
+    keyword: bool
+
+
+def declared_parameters(function: Callable[..., Any], location: Location) -> list[Declared]:
+    """A function's parameters without `inspect` (that costs more than the rest of the framework to import).
+
+    Wrappers made with functools.wraps are looked through; `self` of a bound method is left out. Raises
+    DeclarationError for *args, **kwargs, positional-only oddities and annotations that do not resolve.
+    """
+    bound = 0
+    inner: Any = function
+    while True:
+        if hasattr(inner, "__wrapped__"):
+            inner = inner.__wrapped__
+        elif hasattr(inner, "__func__"):
+            inner, bound = inner.__func__, 1
+        elif getattr(inner, "__code__", None) is None and hasattr(type(inner), "__call__") and not isinstance(inner, type):
+            call = getattr(type(inner), "__call__")  # noqa: B004, B009
+            if getattr(call, "__code__", None) is None:
+                raise DeclarationError(
+                    f"{function!r} has no signature that can be read", hint="use a def", location=location
+                )
+            inner, bound = call, 1
+        else:
+            break
+    code = getattr(inner, "__code__", None)
+    if code is None:
+        raise DeclarationError(f"{function!r} is not a function", hint="decorate a def", location=location)
+    name = getattr(inner, "__name__", "handler")
+    if code.co_flags & 0x0C:
+        raise DeclarationError(
+            f"{name} takes *args or **kwargs, which nothing can fill", hint="name its parameters", location=location
+        )
+    annotations = resolved_annotations(inner, location)
+    count: int = code.co_argcount
+    names: tuple[str, ...] = code.co_varnames
+    defaults: tuple[Any, ...] = inner.__defaults__ or ()
+    first = count - len(defaults)
+    found = [
+        Declared(names[i], annotations.get(names[i], ABSENT), defaults[i - first] if i >= first else ABSENT, False)
+        for i in range(bound, count)
+    ]
+    named: dict[str, Any] = inner.__kwdefaults__ or {}
+    found.extend(
+        Declared(key, annotations.get(key, ABSENT), named.get(key, ABSENT), True)
+        for key in names[count : count + code.co_kwonlyargcount]
+    )
+    return found
+
+
+def resolved_annotations(function: Any, location: Location) -> dict[str, Any]:
+    """Annotations with their strings evaluated. Raises DeclarationError, naming what does not resolve."""
+    annotations: dict[str, Any] = getattr(function, "__annotations__", {})
+    if not any(isinstance(value, str) or get_args(value) for value in annotations.values()):
+        return annotations
+    try:
+        return get_type_hints(function, include_extras=True)
+    except Exception as error:
+        raise DeclarationError(
+            f"the annotations of {getattr(function, '__name__', function)} do not resolve: {error}",
+            hint="import the types at run time, outside `if TYPE_CHECKING:`, at the top of the module",
+            location=location,
+        ) from error
+
+
+def is_document(annotation: Any) -> bool:
+    """Whether an annotation is something that JSON objects become: a model, dataclass, dict, TypedDict, NamedTuple."""
+    if isinstance(get_origin(annotation), type):
+        return is_document(get_origin(annotation))
+    return isinstance(annotation, type) and (
+        hasattr(annotation, "__pydantic_validator__")
+        or hasattr(annotation, "__dataclass_fields__")
+        or issubclass(annotation, dict)
+        or (issubclass(annotation, tuple) and hasattr(annotation, "_fields") and annotation is not UploadFile)
+        or annotation.__module__ == "collections.abc" and annotation.__name__ in ("Mapping", "MutableMapping")
+    )
+
+
+class Planner:
+    """Plans one function: each parameter by the rules above, at most one body."""
+
+    def __init__(
+        self, function: Callable[..., Any], names: set[str], methods: tuple[str, ...], location: Location
+    ) -> None:
+        self.function = function
+        self.names = names
+        self.methods = methods
+        self.location = location
+        self.name = getattr(function, "__name__", type(function).__name__)
+        self.bodies: dict[str, str] = {}
+
+    def fault(self, message: str, hint: str | None = None) -> DeclarationError:
+        return DeclarationError(f"{self.name}: {message}", hint=hint, location=self.location)
+
+    def plan(self) -> Plan:
+        declared = declared_parameters(self.function, self.location)
+        parameters = tuple(self._parameter(found) for found in declared)
+        taken = {parameter.source for parameter in parameters if parameter.where == "path"}
+        missing = self.names - taken
+        if missing and not any(parameter.where == "request" for parameter in parameters):
+            raise self.fault(
+                f"the path has {{{sorted(missing)[0]}}} but no parameter takes it",
+                hint=f"add a parameter: def {self.name}({sorted(missing)[0]}: str, ...)",
+            )
+        kinds = set(self.bodies.values())
+        if len(kinds) > 1 or (kinds and kinds != {"form"} and len(self.bodies) > 1):
+            raise self.fault(
+                f"the body is taken by more than one of {', '.join(self.bodies)}",
+                hint="one model for the JSON body, or form fields and files only",
+            )
+        if kinds and all(method in ("GET", "HEAD", "OPTIONS") for method in self.methods):
+            raise self.fault(
+                f"parameter {next(iter(self.bodies))!r} is a body, and {self.methods[0]} has none on every provider",
+                hint="use POST, PUT or PATCH, or mark the parameter Query() or Header()",
+            )
+        return Plan(
+            parameters,
+            tuple(parameter.extract for parameter in parameters),
+            next(iter(kinds), None),
+            not any(parameter.keyword for parameter in parameters),
+        )
+
+    def _parameter(self, declared: Declared) -> Parameter:
+        name, default = declared.name, declared.default
+        annotation, marker, constrained = self._marker(declared)
+        if isinstance(default, Marker):
+            default = default.default
+        elif marker is not None and marker.default is not ABSENT:
+            default = marker.default
+        if annotation is ABSENT:
+            if name not in self.names and marker is None:
+                raise self.fault(
+                    f"parameter {name!r} has no annotation", hint=f"say what it is: {name}: str, or a model"
+                )
+            annotation = str
+        inner, optional = without_none(annotation)
+        if optional and default is ABSENT:
+            default = None
+        if inner is Request or inner is Context:
+            take: Extract = _request if inner is Request else _context
+            return Parameter(name, "request" if inner is Request else "context", name, declared.keyword, take)
+        where = marker.where if marker is not None else self._where(name, inner)
+        source = (marker.name if marker is not None else None) or name
+        if where == "header" and (marker is None or marker.name is None):
+            source = name.replace("_", "-")
+        extract = self._extract(where, source, name, inner, constrained, default, marker)
+        return Parameter(name, where, source, declared.keyword, extract)
+
+    def _marker(self, declared: Declared) -> tuple[Any, Marker | None, Any]:
+        """(bare annotation, marker, annotation with foreign constraints such as pydantic's Field, or ABSENT)."""
+        annotation, metadata = without_metadata(declared.annotation)
+        if any(item in MARKERS for item in (*metadata, declared.default) if callable(item)):
+            raise self.fault(f"parameter {declared.name!r}: a marker is not called", hint="write Header(), not Header")
+        markers = [item for item in metadata if isinstance(item, Marker)]
+        if isinstance(declared.default, Marker):
+            markers.append(declared.default)
+        if len(markers) > 1:
+            raise self.fault(f"parameter {declared.name!r} has more than one marker")
+        foreign = [item for item in metadata if not isinstance(item, Marker)]
+        constrained = declared.annotation if foreign else ABSENT
+        return annotation, (markers[0] if markers else None), constrained
+
+    def _where(self, name: str, inner: Any) -> str:
+        if name in self.names:
+            return "path"
+        element = collection(inner)
+        if inner is UploadFile or (element is not None and element[0] is UploadFile):
+            return "file"
+        if is_document(inner) or inner is Any or inner is object:
+            return "body"
+        if element is not None:
+            bare, _ = without_none(without_metadata(element[0])[0])
+            return "query" if scalar_converter(bare) is not None else "body"
+        if inner is bytes:
+            raise self.fault(
+                f"parameter {name!r} is bytes, and nothing says of what",
+                hint=f"{name}: Annotated[bytes, Body()] is the raw body, File() an upload",
+            )
+        if any(is_document(part) for part in get_args(inner)):
+            return "body"
+        return "query"
+
+    def _extract(
+        self, where: str, source: str, name: str, inner: Any, constrained: Any, default: Any, marker: Marker | None
+    ) -> Extract:
+        if where == "path":
+            if source not in self.names:
+                raise self.fault(f"parameter {name!r} is Path({source!r}), which is not in the path")
+            return self._scalar(where, source, name, inner, constrained, ABSENT)
+        if where == "body":
+            self.bodies[name] = "raw" if inner is bytes else "json"
+            if inner is bytes:
+                return _raw
+            return json_body(inner if constrained is ABSENT else constrained, default)
+        if where == "file":
+            self.bodies[name] = "form"
+            return self._file(source, name, inner, default)
+        if where == "form":
+            self.bodies[name] = "form"
+            if is_document(inner):
+                if marker is not None and marker.name is not None:
+                    raise self.fault(f"parameter {name!r}: a model takes the whole form, not the field {source!r}")
+                return form_model(inner)
+        if where == "query" and source in self.names:
+            raise self.fault(f"parameter {name!r} is in the path and in the query")
+        return self._scalar(where, source, name, inner, constrained, default)
+
+    def _scalar(self, where: str, source: str, name: str, inner: Any, constrained: Any, default: Any) -> Extract:
+        many = collection(inner)
+        bare, optional = without_none(without_metadata(many[0])[0]) if many is not None else (inner, False)
+        convert = scalar_converter(bare) if constrained is ABSENT and not optional else None
+        make: Callable[[list[Any]], Any] | None = many[1] if many is not None else None
+        if many is not None and without_metadata(many[0])[1]:
+            convert = None
+        if many is not None and where in ("path", "cookie"):
+            raise self.fault(f"parameter {name!r}: a {where} parameter has one value, not a list")
+        if convert is None:
+            codec = self._foreign_codec(name, constrained if constrained is not ABSENT else inner)
+            convert, make = codec.decode, None
+            if many is not None:
+                return repeats_decoded(where, source, codec, default)
+        if make is not None:
+            return repeats(where, source, convert, make, default)
+        if where == "path":
+            return path_value(source, convert)
+        return single(where, source, convert, default)
+
+    def _foreign_codec(self, name: str, annotation: Any) -> Codec[Any]:
+        """For annotations that only pydantic knows: constraints, unions, types of its own."""
+        codec: Codec[Any] = Codec(annotation)
+        try:
+            codec.adapter  # noqa: B018
+        except Exception as error:
+            raise self.fault(
+                f"parameter {name!r}: {annotation!r} is no type that a text can become: {error}",
+                hint="use str, int, float, bool, UUID, date, datetime, Decimal, an Enum, a Literal or lists of them",
+            ) from error
+        return codec
+
+    def _file(self, source: str, name: str, inner: Any, default: Any) -> Extract:
+        many = collection(inner)
+        kind = many[0] if many is not None else inner
+        if kind is not UploadFile and kind is not bytes:
+            raise self.fault(f"parameter {name!r}: a file is UploadFile or bytes, not {kind!r}")
+        return uploaded(source, kind is bytes, many[1] if many is not None else None, default)
+
+
+# Extractors
+
+
+def problem(where: str, source: str, message: str, kind: str) -> InvalidArgument:
+    return InvalidArgument(f"{where}.{source}: {message}", problems=(Problem((where, source), message, kind),))
+
+
+def _request(call: Call) -> Any:
+    return call.request
+
+
+def _context(call: Call) -> Any:
+    return call.context
+
+
+def _raw(call: Call) -> Any:
+    return call.request.body
+
+
+def path_value(source: str, convert: Callable[[str], Any]) -> Extract:
+    if convert.__name__ == "text":
+        return lambda call: call.request.params[source]
+
+    def extract(call: Call) -> Any:
+        try:
+            return convert(call.request.params[source])
+        except InvalidArgument as error:
+            raise invalid(error, ("path", source)) from None
+        except ValueError as error:
+            raise problem("path", source, str(error), "invalid") from None
+
+    return extract
+
+
+def texts(call: Call, where: str, source: str) -> list[str] | None:
+    """Every value sent under a name, or None."""
+    if where == "query":
+        return call.request.query.get(source)
+    if where == "header":
+        value = call.request.headers.get(source)
+    elif where == "cookie":
+        value = call.request.cookies.get(source)
+    elif where == "form":
+        return call.form.fields.get(source)
+    else:
+        value = call.request.params[source]
+    return None if value is None else [value]
+
+
+def single(where: str, source: str, convert: Callable[[str], Any], default: Any) -> Extract:
+    def extract(call: Call) -> Any:
+        found = texts(call, where, source)
+        if found is None:
+            if default is ABSENT:
+                raise problem(where, source, "missing", "missing")
+            return default
+        if len(found) > 1:
+            raise problem(where, source, f"given {len(found)} times, wanted once", "repeated")
+        try:
+            return convert(found[0])
+        except InvalidArgument as error:
+            raise invalid(error, (where, source)) from None
+        except (ValueError, ArithmeticError) as error:
+            raise problem(where, source, str(error), "invalid") from None
+
+    return extract
+
+
+def split_header(where: str, found: list[str]) -> list[str]:
+    """A header's list is one value with commas."""
+    if where != "header":
+        return found
+    return [part.strip() for value in found for part in value.split(",") if part.strip()]
+
+
+def repeats(
+    where: str, source: str, convert: Callable[[str], Any], make: Callable[[list[Any]], Any], default: Any
+) -> Extract:
+    def extract(call: Call) -> Any:
+        found = texts(call, where, source)
+        if found is None:
+            return make([]) if default is ABSENT else default
+        values: list[Any] = []
+        problems: list[Problem] = []
+        for index, value in enumerate(split_header(where, found)):
+            try:
+                values.append(convert(value))
+            except (ValueError, ArithmeticError) as error:
+                problems.append(Problem((where, source, index), str(error)))
+        if problems:
+            raise InvalidArgument(f"{where}.{source}: {problems[0].message}", problems=tuple(problems))
+        return make(values)
+
+    return extract
+
+
+def repeats_decoded(where: str, source: str, codec: Codec[Any], default: Any) -> Extract:
+    def extract(call: Call) -> Any:
+        found = texts(call, where, source)
+        if found is None and default is not ABSENT:
+            return default
+        try:
+            return codec.decode(split_header(where, found or []))
+        except InvalidArgument as error:
+            raise invalid(error, (where, source)) from None
+
+    return extract
+
+
+def json_body(annotation: Any, default: Any) -> Extract:
+    codec: Codec[Any] = Codec(annotation)
+    # Resolved on the first call: building a validator at start costs time that a cold start may not need.
+    validate: Callable[[bytes | str], Any] | None = None
+
+    def extract(call: Call) -> Any:
+        nonlocal validate
+        raw = call.request.body
+        if not raw:
+            if default is not ABSENT:
+                return default
+            raise InvalidArgument(
+                "body: missing", problems=(Problem(("body",), "missing: a JSON body is wanted", "missing"),)
+            )
+        if validate is None:
+            validate = codec.validate_json
+        try:
+            return validate(raw)
+        except InvalidArgument as error:
+            raise invalid(error, ("body",)) from None
+        except (ValueError, RecursionError) as error:
+            raise invalid(error, ("body",)) from None
+
+    return extract
+
+
+def form_model(annotation: Any) -> Extract:
+    codec: Codec[Any] = Codec(annotation)
+    many = {name for name, inner in resolved_fields(annotation).items() if collection(without_none(inner)[0])}
+
+    def extract(call: Call) -> Any:
+        fields = {
+            name: values if name in many or len(values) > 1 else values[0] for name, values in call.form.fields.items()
+        }
+        try:
+            return codec.decode(fields)
+        except InvalidArgument as error:
+            raise invalid(error, ("form",)) from None
+
+    return extract
+
+
+def resolved_fields(annotation: Any) -> dict[str, Any]:
+    """Field name -> type of a model, dataclass or TypedDict, as far as they resolve."""
+    fields = getattr(annotation, "model_fields", None)
+    if fields is not None:
+        return {field.alias or name: field.annotation for name, field in fields.items()}
+    try:
+        return get_type_hints(annotation)
+    except NameError:
+        return dict(getattr(annotation, "__annotations__", {}))
+
+
+def uploaded(source: str, as_bytes: bool, make: Callable[[list[Any]], Any] | None, default: Any) -> Extract:
+    def extract(call: Call) -> Any:
+        found = call.form.files.get(source)
+        if not found:
+            if default is not ABSENT:
+                return default
+            if make is not None:
+                return make([])
+            raise problem("form", source, "missing: a file is wanted", "missing")
+        values: list[Any] = [file.data for file in found] if as_bytes else list(found)
+        if make is not None:
+            return make(values)
+        if len(values) > 1:
+            raise problem("form", source, f"given {len(values)} times, wanted once", "repeated")
+        return values[0]
+
+    return extract
+
+
+# Bodies
+
+
+def check_content_type(request: Request, body: str) -> None:
+    """Raises HTTPError 415 if the body is of another kind than the route wants; a missing content type is let pass."""
+    content_type = request.headers.get("content-type")
+    if content_type is None:
+        return
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
+        return
+    raise HTTPError(415, f"the {body} body came as {kind or 'nothing'!r}; send application/json")
+
+
+def parse_form(request: Request) -> FormData:
+    """A form body. Raises HTTPError 415 for another content type, InvalidArgument (400) for a broken one."""
+    if not request.body and "content-type" not in request.headers:
+        return EMPTY_FORM
+    from .forms import parse_form as parse
+
+    return parse(request)
+
+
