@@ -353,7 +353,7 @@ def holdings(chance: random.Random) -> bytes:
             "AUX Australian shares",
             "shares",
             "AUD",
-            valuations(chance, 88.1, 0.006, 0.03, [1980 + 20 * (i // 2) for i in range(len(ends))]),
+            valuations(chance, 88.1, 0.006, 0.03, [1680 + 20 * (i // 2) for i in range(len(ends))]),
         ),
         (
             "wld",
@@ -361,10 +361,26 @@ def holdings(chance: random.Random) -> bytes:
             "WLD World shares",
             "shares",
             "USD",
-            valuations(chance, 116.4, 0.008, 0.028, [1752 + 12 * ((i + 1) // 2) for i in range(len(ends))]),
+            valuations(chance, 116.4, 0.008, 0.028, [1452 + 12 * ((i + 1) // 2) for i in range(len(ends))]),
         ),
         ("eub", "shares", "EUB Euro bonds", "shares", "EUR", valuations(chance, 51.9, 0.002, 0.009, [840] * len(ends))),
         ("car", "home", "Estate car, 2021", "vehicles", "AUD", valuations(chance, 29800, -0.012, 0.002, flat)),
+        (
+            "emk",
+            "shares",
+            "EMK Emerging markets",
+            "shares",
+            "AUD",
+            valuations(chance, 66.2, 0.003, 0.036, [910] * len(ends)),
+        ),
+        (
+            "koa",
+            "shares",
+            "KOA Koala Technologies",
+            "shares",
+            "AUD",
+            valuations(chance, 88.4, -0.002, 0.05, [430] * len(ends)),
+        ),
     ]
     liabilities = [
         ("mortgage", "home", "Harbour Home Loan", "mortgage", "AUD", mortgage),

@@ -83,7 +83,8 @@ def test_a_bad_rates_file_is_refused_with_the_line(content: bytes, said: str) ->
         months_since(content, "")
 
 
-def test_the_packaged_history_is_loaded_once(started: Running) -> None:
+@pytest.mark.usefixtures("started")
+def test_the_packaged_history_is_loaded_once() -> None:
     first = load_rates()
     assert first.months >= 334
     assert first.latest >= date(2026, 10, 30)
@@ -92,7 +93,8 @@ def test_the_packaged_history_is_loaded_once(started: Running) -> None:
     assert oldest.days["1999-01-04"]["USD"] == "1.1789"
 
 
-def test_a_refresh_adds_only_what_is_new(started: Running) -> None:
+@pytest.mark.usefixtures("started")
+def test_a_refresh_adds_only_what_is_new() -> None:
     whole = months_since(packaged_file(), "")
     last = whole[-1]
     days = sorted(last.days)

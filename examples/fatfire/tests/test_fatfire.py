@@ -89,7 +89,7 @@ def test_net_worth_of_the_samples_is_pinned(sample: Household) -> None:
     assert values["Pacific Ridge Brokerage cash"] == Decimal("19552.62")  # 13735.03 / 1.1172 * 1.5904
     assert values["Nordlicht Bank Savings"] == Decimal("54030.61")  # 33972.97 * 1.5904
     assert values["12 Banksia Street"] == Decimal("1250000.00")
-    assert Decimal(found["net_worth"]) == Decimal("2084720.20")
+    assert Decimal(found["net_worth"]) == Decimal("2111752.59")
 
 
 def test_history_ends_where_net_worth_is_and_has_every_month(sample: Household) -> None:
@@ -137,7 +137,7 @@ def test_a_removed_asset_no_longer_counts(sample: Household) -> None:
 
 def test_assets_are_listed_by_portfolio(sample: Household) -> None:
     found = sample.get("/api/users/me/portfolios/shares/assets")
-    assert {asset["id"] for asset in found} == {"aux", "wld", "eub"}
+    assert {asset["id"] for asset in found} == {"aux", "wld", "eub", "emk", "koa"}
     assert sample.call("GET", "/api/users/me/portfolios/none/assets")[0] == 404
 
 

@@ -123,7 +123,8 @@ def test_a_bad_csv_file_is_refused_with_the_line(found: bytes, instead: bytes, l
 
 def test_rows_without_a_reference_keep_theirs_when_the_day_is_imported_again() -> None:
     head, _, _ = CSV.partition(b"\n\n")
-    table = b"Date,Description,Reference,Amount,Balance\n2025-05-02,Coffee,,-4.00,24306.75\n2025-05-02,Coffee,,-4.00,24302.75\n"
+    columns = b"Date,Description,Reference,Amount,Balance\n"
+    table = columns + b"2025-05-02,Coffee,,-4.00,24306.75\n2025-05-02,Coffee,,-4.00,24302.75\n"
     once = parse_csv(head + b"\n\n" + table)[0]
     more = parse_csv(head + b"\n\n" + table + b"2025-05-03,Tea,,-3.00,24299.75\n")[0]
     references = [entry.reference for entry in once.entries]
