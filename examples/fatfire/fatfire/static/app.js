@@ -1,7 +1,7 @@
 // The page: fetches the JSON API, fills the cards, uploads statements. No build step, nothing from elsewhere.
 "use strict";
 import { drawHistory, drawProjection, numbers } from "./chart.js";
-import { cents, day, fullDay, longMonth, money, percent, setHome, short, sign, signed, text, units } from "./format.js";
+import { cents, day, full, fullDay, longMonth, money, percent, setShown, short, signed, text, units } from "./format.js";
 
 const $ = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
@@ -32,8 +32,8 @@ const complain = (error) => {
 async function load() {
   try {
     const household = await call("GET", base);
-    setHome(household.currency);
     currency ??= household.currency;
+    setShown(currency);
     const asked = `?currency=${encodeURIComponent(currency)}`;
     const [worth, history, lines, imports, rates, plan] = await Promise.all([
       call("GET", `${base}/net-worth${asked}`), call("GET", `${base}/history${asked}`), call("GET", `${base}/transactions?limit=7`), call("GET", `${base}/imports?limit=8`),
@@ -74,6 +74,7 @@ function render() {
 function hero() {
   const { worth, points } = state;
   $("nw").textContent = money(worth.net_worth, currency);
+  $("nw-label").textContent = currency === state.household.currency ? "Net worth" : `Net worth in ${currency}`;
   const most = RANGES.find(([name]) => name === range)[1], shown = points.slice(-Math.min(most, points.length));
   $("range").innerHTML = RANGES.map(([name]) => `<button type="button" aria-pressed="${name === range}">${name}</button>`).join("");
   const plot = shown.length > 0;
@@ -188,7 +189,7 @@ function statements() {
   $("imports").innerHTML = imports.slice(0, 5).map((record) => `<div class="imp"><span style="min-width:0"><b>${text(record.filename)}</b>${outcome(record)}</span><span class="cat ${CHIPS[record.status][0]}">${CHIPS[record.status][1]}</span></div>`).join("") ||
     `<p class="none">Nothing imported yet. Take an OFX or CSV file from your bank's site.</p>`;
   const wanted = ["USD", "EUR", "GBP", "JPY", "AUD"].filter((code) => code !== currency && rates?.rates[code]).slice(0, 4);
-  $("rates").innerHTML = rates ? wanted.map((code) => `<div><span>${sign(currency).replace(/^\$$/, "A$")}1 in ${code}</span><b>${Number(rates.rates[code]).toFixed(code === "JPY" ? 2 : 4)}</b></div>`).join("") + `<p>European Central Bank, published ${fullDay(rates.published)}</p>` : "";
+  $("rates").innerHTML = rates ? wanted.map((code) => `<div><span>${full(currency)}1 in ${code}</span><b>${Number(rates.rates[code]).toFixed(code === "JPY" ? 2 : 4)}</b></div>`).join("") + `<p>European Central Bank, published ${fullDay(rates.published)}</p>` : "";
 }
 
 function welcome(imports = []) {

@@ -99,7 +99,7 @@ export function drawProjection(svg, points, plan, currency) {
   const past = points.map((point) => Number(point.net_worth)), back = past.length - 1;
   const ahead = pace > 0 ? Math.min(360, Math.max(12, Math.ceil((target - now) / pace * 1.25))) : 60;
   const end = now + pace * ahead;
-  const { bottom, top, lines } = axis(Math.min(...past, now, end), Math.max(target, end, now), 3);
+  const { bottom, top, lines } = axis(Math.min(...past, now, end), Math.max(target, now + pace * 1.3 * ahead, now), 3);
   const x = (m) => L + (m + back) / (back + ahead) * (W - L - R), y = (v) => H - B - (v - bottom) / (top - bottom) * (H - B - T);
   let s = "";
   for (const v of lines) s += `<line x1="${L}" x2="${W - R}" y1="${y(v)}" y2="${y(v)}" stroke="var(--grid)"/><text x="${L - 8}" y="${y(v) + 4}" text-anchor="end">${short(v, currency)}</text>`;
@@ -109,7 +109,7 @@ export function drawProjection(svg, points, plan, currency) {
     if (when.getMonth() === 0 && when.getFullYear() % years === 0 && x(m) < W - 16) s += `<text x="${x(m)}" y="${H - 5}" text-anchor="middle">${when.getFullYear()}</text>`;
   }
   const line = (a, b) => `M${x(0)} ${y(now)}L${x(ahead)} ${y(now + b * ahead)}L${x(ahead)} ${y(now + a * ahead)}Z`;
-  if (pace > 0) s += `<path d="${line(pace * 0.7, Math.min(pace * 1.3, (top - now) / ahead))}" fill="var(--ember)" opacity=".14"/>`;
+  if (pace > 0) s += `<path d="${line(pace * 0.7, pace * 1.3)}" fill="var(--ember)" opacity=".14"/>`;
   s += `<path d="M${past.map((v, i) => `${x(i - back).toFixed(1)} ${y(v).toFixed(1)}`).join("L")}" fill="none" stroke="var(--accent)" stroke-width="2"/>`;
   s += `<path d="M${x(0)} ${y(now)}L${x(ahead)} ${y(end)}" fill="none" stroke="var(--ember)" stroke-width="2"/>`;
   s += `<line x1="${L}" x2="${W - R}" y1="${y(target)}" y2="${y(target)}" stroke="var(--text-2)" stroke-dasharray="3 3"/><text class="k" x="${L + 6}" y="${y(target) - 6}">Fat FIRE</text>`;
