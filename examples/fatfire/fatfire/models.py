@@ -11,6 +11,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=120, strip_whit
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Money = Annotated[Decimal, Field(max_digits=18, decimal_places=2)]
+Day = Annotated[date, Field(ge=date(1999, 1, 4), le=date(2100, 12, 31))]  # the first with published rates, and no slip
 Price = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=6)]
 
 
@@ -65,7 +66,7 @@ class Portfolio(NewPortfolio):
 class Valuation(Record):
     """What one unit was worth (or how much was owed) from a day on."""
 
-    on: date
+    on: Day
     price: Price
     units: Price = Decimal(1)
 

@@ -110,6 +110,17 @@ def test_independence_follows_from_the_target(sample: Household) -> None:
     assert found["reached_on"] > "2027"
 
 
+def test_before_the_first_statement_there_is_nothing(sample: Household) -> None:
+    found = sample.get("/api/users/me/net-worth?on=1990-01-01")
+    assert (Decimal(found["net_worth"]), found["positions"], found["rates_on"]) == (0, [], None)
+
+
+def test_an_unknown_currency_is_refused_by_name(sample: Household) -> None:
+    status, problem = sample.call("GET", "/api/users/me/net-worth?currency=ZZZ")
+    assert status == 422
+    assert "ZZZ" in problem["detail"]
+
+
 def test_a_household_without_anything_is_worth_nothing(me: Household) -> None:
     assert Decimal(me.get("/api/users/me/net-worth")["net_worth"]) == 0
     assert me.get("/api/users/me/history")["points"] == []
@@ -231,6 +242,10 @@ def test_transactions_are_listed_newest_first(sample: Household) -> None:
         ("PUT", "/api/users/me", {"name": "", "currency": "aud"}, 422),
         ("PUT", "/api/users/Not%20an%20id", {"name": "x"}, 422),
         ("GET", "/api/users/me/net-worth?on=yesterday", None, 422),
+        ("GET", "/api/users/me/net-worth?currency=dollars", None, 422),
+        ("GET", "/api/users/me/history?currency=dollars", None, 422),
+        ("GET", "/api/users/me/transactions?limit=0", None, 422),
+        ("POST", "/api/users/Not%20an%20id/sample", None, 422),
         ("GET", "/api/exchange/convert?amount=1&base=EUR", None, 422),
         ("GET", "/api/exchange/convert?amount=NaN&base=EUR&quote=USD", None, 422),
         ("GET", "/nowhere", None, 404),

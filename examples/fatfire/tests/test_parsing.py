@@ -62,8 +62,10 @@ def test_a_csv_file_is_read_with_quotes_and_umlauts() -> None:
         (b"<TRNAMT>-89.00", b"<TRNAMT>-89,0x", 74, "TRNAMT '-89,0x'"),
         (b"<DTPOSTED>20250505120000", b"<DTPOSTED>20251505120000", 73, "DTPOSTED '20251505120000'"),
         (b"<TRNTYPE>XFER", b"<TRNTYPE>NOPE", 58, "TRNTYPE 'NOPE'"),
-        (b"<TRNAMT>-89.00", b"<TRNAMT>-89.001", 71, "two decimals"),
+        (b"<TRNAMT>-89.00", b"<TRNAMT>-89.001", 71, "not an amount of money"),
         (b"<CURDEF>AUD", b"<CURDEF>ZZZ", 34, "CURDEF 'ZZZ'"),
+        (b"<TRNAMT>-89.00", b"<TRNAMT>1e30", 71, "not an amount of money"),
+        (b"<DTASOF>2026", b"<DTASOF>2999", 1, "not a period"),
         (b"</OFX>", b"", 2691, "not whole"),
     ],
 )
@@ -100,12 +102,14 @@ def test_no_prefix_of_an_ofx_file_is_taken_for_the_whole() -> None:
         (b"2025-05-31,Zinsen", b"31.05.2025,Zinsen", 11, "'31.05.2025' is not a date"),
         (b"2025-05-31,Zinsen", b"2024-05-31,Zinsen", 11, "out of order or outside"),
         (b"20250531811000002", b"20250502811000001", 11, "is that of line 10 too"),
+        (b"From,2025", b"From,0025", 6, "is not a period"),
+        (b"Nordlicht Bank", b"N" * 61, 1, "longer than 60"),
         (b"Currency,EUR", b"Currency,euro", 4, "'euro' is not an ISO 4217 code"),
         (b"Type,savings", b"Type,piggy bank", 3, "'piggy bank' is none of"),
         (b"Opening balance", b"Balance at start", 7, "expected one of"),
         (b"Account,DE71120300001054778110\n", b"", 7, "without Account"),
         (b"Date,Description", b"Datum,Text", 9, "expected the columns"),
-        (b"To,2026-10-31", b"To,2024-10-31", 6, "is before From"),
+        (b"To,2026-10-31", b"To,2024-10-31", 6, "is not a period"),
         (b"Zinsen", b'Zin"sen', 11, "balance"),
         ("Kontoführung".encode(), "Kontoführung".encode("latin-1"), 14, "not UTF-8"),
     ],
@@ -130,3 +134,8 @@ def test_rows_without_a_reference_keep_theirs_when_the_day_is_imported_again() -
     references = [entry.reference for entry in once.entries]
     assert len(set(references)) == 2
     assert [entry.reference for entry in more.entries][:2] == references
+
+
+def test_a_reference_too_long_for_a_key_is_shortened() -> None:
+    (savings,) = parse_csv(CSV.replace(b"20250502811000001", b"r" * 400))
+    assert len(savings.entries[0].reference) == 32

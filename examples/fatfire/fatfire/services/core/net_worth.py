@@ -1,5 +1,6 @@
 """Net worth: on a day from the tables, in the past from snapshots, and its distance from the target."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
@@ -37,6 +38,7 @@ from .ledger import (
     users,
 )
 
+CURRENCY = re.compile(r"[A-Z]{3}")
 CASH, CARD = "cash", "card"
 DEBTS = frozenset({"mortgage", "loan", "other-debt", CARD})
 
@@ -131,26 +133,26 @@ def net_worth(user: str, currency: str | None = None, on: date | None = None) ->
 
     Balances are those of the day, converted at the last rates published by then; the sum is rounded once.
     """
-    wanted = currency or users.require(user).currency
-    return worth(user, wanted, on or exchange.today())
+    return worth(user, chosen(user, currency), on or exchange.today())
+
+
+def chosen(user: str, currency: str | None) -> str:
+    """The asked currency, else that of the household. Raises NotFound and InvalidArgument."""
+    own = users.require(user).currency
+    if currency is not None and CURRENCY.fullmatch(currency) is None:
+        raise InvalidArgument(f"currency {currency!r} is not an ISO 4217 code", hint="three capital letters: AUD")
+    return currency or own
 
 
 def worth(user: str, currency: str, day: date) -> NetWorth:
-    users.require(user)
     household, book = Household(user), exchange.open_book()
-    first = household.first_day()
-    if first is None:
-        zero = Decimal("0.00")
-        return NetWorth(
-            currency=currency, on=day, rates_on=None, assets=zero, liabilities=zero, net_worth=zero, positions=()
-        )
     lines = list(positions(household, currency, day, book))
     owned = sum((value for line, value in lines if line.kind not in DEBTS), Decimal(0))
     owed = sum((value for line, value in lines if line.kind in DEBTS), Decimal(0))
     return NetWorth(
         currency=currency,
         on=day,
-        rates_on=book.row(day).day,
+        rates_on=book.row(day).day if lines else None,
         assets=cents(owned),
         liabilities=cents(owed),
         net_worth=cents(owned + owed),
@@ -188,7 +190,7 @@ def after_import(event: StatementImported) -> None:
 @service.get("/users/{user}/history")
 def history(user: str, currency: str | None = None) -> History:
     """Net worth at the end of every month that is known, each at that day's rates."""
-    wanted = currency or users.require(user).currency
+    wanted = chosen(user, currency)
     book = exchange.open_book()
     points: list[HistoryPoint] = []
     for year in snapshots.query(user, limit=1000).items:
@@ -212,7 +214,7 @@ def independence(user: str, currency: str | None = None) -> Independence:
     household = users.require(user)
     if household.target is None or household.target <= 0:
         raise InvalidArgument(f"{user!r} has no target", hint="PUT the user with a target, a net worth in its currency")
-    wanted, day = currency or household.currency, exchange.today()
+    wanted, day = chosen(user, currency), exchange.today()
     current = worth(user, wanted, day).net_worth
     target = exchange.open_book().convert(household.target, household.currency, wanted, day)
     points = history(user, wanted).points[-13:]

@@ -23,7 +23,7 @@ from decimal import Decimal
 
 from fatfire.models import AccountKind
 
-from .statement import Entry, Statement, StatementError, checked_amount, stand_in_references
+from .statement import Entry, Statement, StatementError, checked_amount, checked_days, stand_in_references
 
 HEAD = ("Institution", "Account", "Type", "Currency", "From", "To", "Opening balance")
 COLUMNS = ["Date", "Description", "Reference", "Amount", "Balance"]
@@ -39,8 +39,10 @@ def parse_csv(content: bytes) -> list[Statement]:
     rows = numbered(reader)
     head, lines = read_head(rows)
     first, last = checked_date(head["From"], lines["From"]), checked_date(head["To"], lines["To"])
-    if last < first:
-        raise StatementError(lines["To"], f"To {last} is before From {first}")
+    checked_days(first, last, lines["To"])
+    for name in ("Institution", "Account"):
+        if len(head[name]) > 60:
+            raise StatementError(lines[name], f"{name} is longer than 60 characters")
     currency = head["Currency"]
     if len(currency) != 3 or not currency.isascii() or not currency.isalpha() or not currency.isupper():
         raise StatementError(lines["Currency"], f"Currency {currency!r} is not an ISO 4217 code such as EUR")

@@ -16,7 +16,7 @@ from ofxtools.Parser import OFXTree
 
 from fatfire.models import AccountKind
 
-from .statement import Entry, Statement, StatementError, stand_in_references
+from .statement import Entry, Statement, StatementError, checked_days, is_money, stand_in_references
 
 KINDS = {
     "CHECKING": AccountKind.EVERYDAY,
@@ -79,16 +79,21 @@ def statement(found: Any, institution: str) -> Statement:
         for row in cast("Iterable[Booked]", found.transactions)
     ]
     last: date = found.ledgerbal.dtasof.date()
+    balance: Decimal = found.ledgerbal.balamt
+    if not is_money(balance):
+        raise StatementError(1, f"BALAMT {str(balance)[:40]} is not an amount of money")
     start: datetime | None = found.transactions.dtstart
     number: str = found.account.acctid
+    first = min([last, *(entry.day for entry in entries)] + ([start.date()] if start else []))
+    checked_days(first, max([last, *(entry.day for entry in entries)]), 1)
     return Statement(
         institution=institution,
         account=number if card else f"{found.account.bankid}-{number}",
         kind=AccountKind.CARD if card else KINDS[found.account.accttype],
         currency=found.curdef,
-        first=min([last, *(entry.day for entry in entries)] + ([start.date()] if start else [])),
+        first=first,
         last=last,
-        balance=round(cast("Decimal", found.ledgerbal.balamt), 2),
+        balance=round(balance, 2),
         entries=stand_in_references(sorted(entries, key=lambda entry: entry.day)),
     )
 
@@ -114,8 +119,8 @@ def check_entries(content: bytes, root: Element) -> None:
                 amount = row.trnamt
             except Exception as error:
                 raise StatementError(*entry_fault(content, line, element, error)) from error
-            if amount != round(amount, 2):
-                raise StatementError(line, f"TRNAMT {amount} has more than two decimals")
+            if not is_money(amount):
+                raise StatementError(line, f"TRNAMT {str(amount)[:40]} is not an amount of money")
             if (first := seen.setdefault((ledger, row.fitid), line)) != line:
                 raise StatementError(line, f"FITID {row.fitid!r} is that of the transaction in line {first} too")
 

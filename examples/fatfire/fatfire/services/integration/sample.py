@@ -3,10 +3,10 @@
 from decimal import Decimal
 from pathlib import Path
 
-from fatfire.models import Holdings, StatementImport, User
+from fatfire.models import Holdings, NewUser, StatementImport
 from fatfire.services import exchange
 from fatfire.services.core.holdings import save_holdings
-from fatfire.services.core.ledger import users
+from fatfire.services.core.users import save_user
 
 from .imports import open_import
 from .store import service, statements
@@ -19,7 +19,7 @@ FILES = ("harbour-accounts.ofx", "harbour-card.ofx", "pacific-ridge.ofx", "nordl
 def load_sample(user: str) -> list[StatementImport]:
     """Fills the household of `user` with invented data; answers the imports that are now under way."""
     exchange.ensure_loaded()
-    users.put(User(id=user, name="Mira Okafor", currency="AUD", target=Decimal("3250000.00")))
+    save_user(user, NewUser(name="Mira Okafor", currency="AUD", target=Decimal("3250000.00")))
     save_holdings(user, Holdings.model_validate_json((SAMPLES / "holdings.json").read_bytes()))
     records = [open_import(user, name) for name in FILES]
     for record in records:
