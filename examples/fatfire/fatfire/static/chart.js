@@ -35,7 +35,7 @@ export function drawHistory(svg, tip, points, currency) {
   const totals = points.map((point) => Number(point.net_worth));
   const stacked = layers.every((band) => band.values.every((amount) => amount >= 0));
   const { bottom, top, lines } = axis(stacked ? 0 : Math.min(0, ...totals), Math.max(...totals, 1), 5);
-  const L = narrow ? 48 : 60, R = narrow || !stacked ? 14 : 176, T = 16, B = 28;
+  const L = narrow ? 54 : 60, R = narrow || !stacked ? 14 : 176, T = 16, B = 28;
   const x = (i) => L + (last ? i / last : 0.5) * (W - L - R), y = (v) => H - B - (v - bottom) / (top - bottom) * (H - B - T);
   const at = (i, v) => `${x(i).toFixed(1)} ${y(v).toFixed(1)}`;
   let s = "";
