@@ -61,6 +61,9 @@ class Binding:
         self.authorize = authorize
 
 
+current_binding: ContextVar[Binding | None] = ContextVar("portable_binding", default=None)
+
+
 class Handler(NamedTuple):
     """A user's function with what was declared about it."""
 

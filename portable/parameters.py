@@ -301,7 +301,7 @@ class Planner:
         if optional and default is ABSENT:
             default = None
         if inner is Request or inner is Context:
-            take: Extract = _request if inner is Request else _context
+            take: Extract = take_request if inner is Request else _context
             return Parameter(name, "request" if inner is Request else "context", name, declared.keyword, take)
         where = marker.where if marker is not None else self._where(name, inner)
         source = (marker.name if marker is not None else None) or name
@@ -416,7 +416,7 @@ def problem(where: str, source: str, message: str, kind: str) -> InvalidArgument
     return InvalidArgument(f"{where}.{source}: {message}", problems=(Problem((where, source), message, kind),))
 
 
-def _request(call: Call) -> Any:
+def take_request(call: Call) -> Any:
     return call.request
 
 

@@ -1,0 +1,141 @@
+"""What handlers return -> Response, and errors -> problem documents (RFC 9457)."""
+
+from typing import Any
+
+from .codec import to_json_bytes
+from .errors import HTTPError, InvalidArgument, PortableError
+from .http import Headers, Request, Response
+
+JSON_TYPE = "application/json"
+PROBLEM_TYPE = "application/problem+json"
+BODILESS = (204, 205, 304)
+DROPPED_HEADERS = frozenset(
+    ("connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")
+)
+"""Headers of a connection, not of an answer: the server's business (RFC 9110, section 7.6.1)."""
+
+TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
+
+
+def plain_response(body: bytes, status: int, content_type: str | None) -> Response:
+    """A Response without the checks of its constructor."""
+    response: Response = Response.__new__(Response)
+    headers: Headers = Headers.__new__(Headers)
+    headers._items = [] if content_type is None else [("content-type", content_type)]
+    response.headers = headers
+    response.body = body
+    response.status = status
+    return response
+
+
+def answer(value: Any, status: int) -> Response:
+    """A handler's return value as a Response; `status` is the route's. Raises TypeError for what is no answer.
+
+    Response as it is; None: 204 (or `status`); str: text/plain; bytes: octet-stream; `(body, status)` and
+    `(body, status, headers)`; anything else (models, dataclasses, dicts, lists, numbers): JSON.
+    """
+    kind = type(value)
+    if kind is dict or kind is list:
+        return plain_response(to_json_bytes(value), status, JSON_TYPE)
+    if isinstance(value, Response):
+        return value
+    if value is None:
+        return plain_response(b"", 204 if status == 200 else status, None)
+    if kind is str:
+        return plain_response(value.encode(), status, "text/plain; charset=utf-8")
+    if kind is bytes or kind is bytearray:
+        return plain_response(bytes(value), status, "application/octet-stream")
+    if kind is tuple:
+        return answer_tuple(value)
+    if hasattr(value, "send") and hasattr(value, "close"):
+        value.close()
+        raise TypeError("the handler returned a generator; answers are whole, so return a list or bytes")
+    return plain_response(to_json_bytes(value), status, JSON_TYPE)
+
+
+def answer_tuple(value: tuple[Any, ...]) -> Response:
+    """`(body, status)` or `(body, status, headers)`."""
+    if not 2 <= len(value) <= 3 or type(value[1]) is not int or isinstance(value[0], (tuple, Response)):
+        raise TypeError("the handler returned a tuple that is neither (body, status) nor (body, status, headers)")
+    response = answer(value[0], value[1])
+    if value[0] is None:
+        response.status = value[1]
+    if len(value) == 3:
+        headers = value[2]
+        for name, text in headers.items() if hasattr(headers, "items") else headers:
+            response.headers[name] = text
+    return response
+
+
+def checked_headers(response: Response) -> list[tuple[str, str]]:
+    """A response's headers as they may be sent. Raises ValueError for what would split or break the answer."""
+    found: list[tuple[str, str]] = []
+    for item in response.headers._items:
+        name, value = item
+        if name in DROPPED_HEADERS or name == "x-request-id" or name == "traceparent":
+            continue
+        if not (value.isascii() and value.isprintable()):
+            check_value(name, value)
+        if name != "content-type" and (not name or not TOKEN.issuperset(name)):
+            raise ValueError(f"{name!r} cannot be the name of a header")
+        found.append(item)
+    return found
+
+
+def check_value(name: str, value: str) -> None:
+    try:
+        raw = value.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError(f"header {name}: {value!r} is not Latin-1; encode it, for instance by RFC 8187") from None
+    if any(byte < 32 and byte != 9 for byte in raw) or 127 in raw:
+        raise ValueError(f"header {name}: {value!r} has control characters")
+
+
+def reason(status: int) -> str:
+    """The standard phrase of a status."""
+    from http import HTTPStatus
+
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def problem(error: BaseException, request: Request, *, dev: bool) -> Response:
+    """The problem document of an error. Outside `dev` nothing of a 5xx but its id and title is shown."""
+    headers: dict[str, str] = {}
+    if isinstance(error, PortableError):
+        status, code, title, detail, hint = error.status, error.code, error.title, error.message, error.hint
+        if isinstance(error, HTTPError):
+            title, headers = reason(status), error.headers
+    else:
+        status, code, title, hint = 500, PortableError.code, "Internal error", None
+        detail = f"{type(error).__name__}: {error}"
+    if not 200 <= status <= 599:
+        status, title, detail = 500, "Internal error", f"HTTPError with status {status}, which is not 200-599"
+    if not isinstance(error, PortableError) or (status >= 500 and not isinstance(error, HTTPError)):
+        if not dev:
+            detail, hint = "", None
+    document: dict[str, Any] = {"type": f"urn:portable:error:{code}", "title": title, "status": status, "code": code}
+    if detail:
+        document["detail"] = detail
+    if hint:
+        document["hint"] = hint
+    document["instance"] = request.path
+    document["request_id"] = request.id
+    if isinstance(error, InvalidArgument) and error.problems:
+        document["errors"] = [
+            {"where": list(fault.where), "message": fault.message, "kind": fault.kind} for fault in error.problems
+        ]
+    body = b"" if status in BODILESS else problem_body(document)
+    response = plain_response(body, status, PROBLEM_TYPE if body else None)
+    for name, value in headers.items():
+        response.headers[name] = value
+    return response
+
+
+def problem_body(document: dict[str, Any]) -> bytes:
+    """ASCII JSON: what a client sent may hold lone surrogates, which no UTF-8 can carry."""
+    import json
+
+    return json.dumps(document, separators=(",", ":")).encode()

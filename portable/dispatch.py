@@ -1,0 +1,437 @@
+"""The Dispatcher: a request or an Invocation -> the user's handler -> a Response or an Outcome.
+
+Everything that can be planned is planned when it is made: routes, parameters, middleware, files. Only adapters' runtimes
+and servers import this module.
+"""
+
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+from time import time
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from .answers import BODILESS, JSON_TYPE, answer, checked_headers, plain_response, problem
+from .binding import Binding, current_binding, current_context
+from .capabilities import load_profile
+from .context import Context
+from .errors import HTTPError, LimitExceeded, Location, NotFound, PortableError
+from .http import CORS, Headers, Middleware, Request, Response
+from .identifiers import is_request_id, is_traceparent, new_ids
+from .invocation import Invocation, Outcome
+from .middleware import Stack, add_cors, check_cors, check_middleware, finish, is_preflight, start
+from .parameters import EMPTY_FORM, Call, Parameter, Plan, check_content_type, parse_form, plan_route, take_request
+from .routing import Router, segments
+from .specs import Route
+
+if TYPE_CHECKING:
+    from .app import App, Service
+    from .mounting import Mount
+    from .static import StaticFolder
+
+T = TypeVar("T")
+InThread = Callable[[Callable[[], T]], Awaitable[T]]
+
+COROUTINE_FLAG = 0x80
+INTERNAL = "x-portable-"
+
+
+class Endpoint(NamedTuple):
+    """What answers: a function with its plan and all that stands around it."""
+
+    name: str
+    function: Callable[..., Any]
+    plan: Plan
+    middlewares: tuple[Middleware, ...]
+    status: int
+    is_async: bool
+    timeout: int
+
+
+TAKE_REQUEST = Plan((Parameter("request", "request", "request", False, take_request),), (take_request,), None, True)
+
+
+class Dispatcher:
+    """Calls an app's handlers.
+
+    `binding` is what the app is bound to (None: the portable profile, stage "dev"); `dev` shows what was raised in a 500's
+    detail, never a trace. Raises DeclarationError for every mistake in routes, parameters, middleware, CORS, folders.
+    One Dispatcher serves many threads.
+    """
+
+    def __init__(self, app: "App", binding: Binding | None = None, *, dev: bool = False) -> None:
+        self.app = app
+        self.binding = binding
+        self.dev = dev
+        profile = binding.profile if binding is not None else load_profile()
+        self.profile = profile
+        self.stage = binding.stage if binding is not None else "dev"
+        self._body_limit = profile.value("http_request_bytes")
+        self._response_limit = profile.value("http_response_bytes")
+        self._url_limit = profile.value("http_url_bytes")
+        self._query_limit = profile.value("http_query_bytes")
+        self._header_limit = profile.value("http_header_bytes")
+        self._cors: CORS | None = app.cors
+        if self._cors is not None:
+            check_cors(self._cors, app.location)
+        self._router: Router[Endpoint] = Router()
+        self._mounts: list[tuple[str, Mount, tuple[Middleware, ...]]] = []
+        self._folders: list[tuple[str, StaticFolder, tuple[Middleware, ...]]] = []
+        self._loop: Any = None
+        for part in app.parts():
+            self._plan_part(part)
+        self._mounts.sort(key=lambda entry: -len(entry[0]))
+        self._folders.sort(key=lambda entry: -len(entry[0]))
+        from .invoking import plan_handlers
+
+        self._background = plan_handlers(app)
+
+    def _plan_part(self, part: "Service") -> None:
+        middlewares = (*self.app.middlewares, *part.middlewares) if part is not self.app else tuple(part.middlewares)
+        for middleware in part.middlewares:
+            check_middleware(middleware, part.location)
+        for name, handler in part.handlers.items():
+            spec = handler.spec
+            route = spec.trigger
+            if not isinstance(route, Route):
+                continue
+            endpoint = Endpoint(
+                part.qualify(name),
+                handler.function,
+                plan_route(handler.function, route, part.prefix, spec.location),
+                middlewares,
+                route.status,
+                is_coroutine_function(handler.function),
+                spec.timeout,
+            )
+            template = part.prefix + (route.path if route.path != "/" or not part.prefix else "")
+            for method in route.methods:
+                self._router.add(method, template, endpoint, spec.location)
+        taken: dict[str, Location] = {}
+        for spec, application in part.mounts:
+            from .mounting import Mount
+
+            prefix = (part.prefix + spec.path).rstrip("/")
+            self._once(taken, prefix, spec.location)
+            self._mounts.append((prefix, Mount(spec, application, prefix, self._response_limit), middlewares))
+        for folder in part.statics:
+            from .static import StaticFolder
+
+            prefix = (part.prefix + folder.path).rstrip("/")
+            self._once(taken, prefix, folder.location)
+            self._folders.append((prefix, StaticFolder(folder, self._response_limit), middlewares))
+
+    def _once(self, taken: dict[str, Location], prefix: str, location: Location) -> None:
+        from .errors import DeclarationError
+
+        if prefix in taken:
+            raise DeclarationError(f"{prefix or '/'} is mounted twice: here and at {taken[prefix]}", location=location)
+        taken[prefix] = location
+
+    # HTTP
+
+    def http(self, request: Request) -> Response:
+        """Answers one request; never raises but for what ends the process. Blocks; for one-request-at-a-time runtimes."""
+        try:
+            endpoint = self._admit(request)
+            response = endpoint if isinstance(endpoint, Response) else self._run(endpoint, request)
+            return self._finished(request, response)
+        except Exception as error:
+            return self._failed(request, error)
+
+    async def http_async(self, request: Request, in_thread: InThread[Response]) -> Response:
+        """`http` for servers with a loop: sync handlers run through `in_thread`, async ones on the loop.
+
+        A middleware runs where its handler runs.
+        """
+        try:
+            endpoint = self._admit(request)
+            if isinstance(endpoint, Response):
+                response = endpoint
+            elif endpoint.is_async:
+                response = await self._run_async(endpoint, request)
+            else:
+                response = await in_thread(partial(self._run, endpoint, request))
+            return self._finished(request, response)
+        except Exception as error:
+            return self._failed(request, error)
+
+    def _admit(self, request: Request) -> Endpoint | Response:
+        """Checks what every request must hold, gives it its ids and finds what answers it."""
+        size = 0
+        dropped = False
+        for name, value in request.headers._items:
+            size += len(name) + len(value)
+            if name[:11] == INTERNAL:
+                dropped = True
+            elif name == "x-request-id":
+                if not request.id and is_request_id(value):
+                    request.id = value
+            elif name == "traceparent" and not request.traceparent and is_traceparent(value):
+                request.traceparent = value
+        if not request.id or not request.traceparent:
+            id, traceparent = new_ids()
+            request.id = request.id or id
+            request.traceparent = request.traceparent or traceparent
+        if dropped:
+            request.headers = Headers(item for item in request.headers._items if not item[0].startswith(INTERNAL))
+        query = len(request.query_string)
+        if (
+            size > self._header_limit
+            or query > self._query_limit
+            or len(request.path) + query + 1 > self._url_limit
+            or len(request.body) > self._body_limit
+        ):
+            self._check_limits(request, size)
+        return self._find(request)
+
+    def _check_limits(self, request: Request, header_bytes: int) -> None:
+        query = len(request.query_string)
+        url = len(request.path) + (query + 1 if query else 0)
+        check = self.profile.check
+        try:
+            status = 414
+            check("http_url_bytes", url, "the URL")
+            check("http_query_bytes", query, "the query")
+            status = 431
+            check("http_header_bytes", header_bytes, "the headers")
+            status = 413
+            check("http_request_bytes", len(request.body), "the request body")
+        except LimitExceeded as error:
+            error.status = status
+            raise
+
+    def _find(self, request: Request) -> Endpoint | Response:
+        if request.method == "OPTIONS":
+            if self._cors is not None and is_preflight(request):
+                return plain_response(b"", 204, None)
+            if request.path == "*":
+                return plain_response(b"", 204, None)
+        try:
+            match = self._router.match(request.method, request.path)
+        except PortableError:
+            mounted = self._mounted(request)
+            if mounted is None:
+                raise
+            return mounted
+        if match.entry is not None:
+            request.params = match.params
+            return match.entry
+        if not match.allowed:
+            found = self._file(request) or self._mounted(request)
+            if found is not None:
+                return found
+            raise NotFound(f"nothing answers {request.path}")
+        return self._other_method(request, match.allowed)
+
+    def _other_method(self, request: Request, allowed: tuple[str, ...]) -> Response:
+        allow = ", ".join(allowed)
+        if request.method == "OPTIONS":
+            response = plain_response(b"", 204, None)
+            response.headers["allow"] = allow
+            return response
+        raise HTTPError(405, f"{request.path} does not take {request.method}", headers={"allow": allow})
+
+    def _file(self, request: Request) -> Endpoint | Response | None:
+        """A static file, by the decoded path."""
+        if not self._folders:
+            return None
+        path = segments(request.path)
+        for prefix, folder, middlewares in self._folders:
+            base = prefix.split("/")[1:] if prefix else []
+            if path[: len(base)] != base or not folder.holds(path[len(base) :]):
+                continue
+            if request.method not in ("GET", "HEAD"):
+                return self._other_method(request, ("GET", "HEAD", "OPTIONS"))
+            function = partial(folder.respond, relative=path[len(base) :])
+            return Endpoint(f"static:{prefix or '/'}", function, TAKE_REQUEST, middlewares, 200, False, 28)
+        return None
+
+    def _mounted(self, request: Request) -> Endpoint | None:
+        """The mounted application whose path is the longest prefix of the path as it was sent."""
+        path = request.path
+        for prefix, mount, middlewares in self._mounts:
+            if path == prefix or path.startswith(f"{prefix}/"):
+                if (request.headers.get("upgrade") or "").lower() == "websocket":
+                    raise HTTPError(501, "mounted applications have no WebSockets")
+                return Endpoint(f"mount:{prefix or '/'}", mount.respond, TAKE_REQUEST, middlewares, 200, True, 28)
+        return None
+
+    def _context(self, endpoint: Endpoint, request: Request) -> Context:
+        return Context(
+            id=request.id,
+            kind="http",
+            handler=endpoint.name,
+            app=self.app.name,
+            stage=self.stage,
+            attempt=1,
+            deadline=time() + endpoint.timeout,
+            traceparent=request.traceparent,
+        )
+
+    def _run(self, endpoint: Endpoint, request: Request) -> Response:
+        """The handler inside its middleware; a coroutine is driven to its end here."""
+        context = self._context(endpoint, request)
+        token = current_context.set(context)
+        binding_token = current_binding.set(self.binding)
+        try:
+            if not endpoint.middlewares:
+                return self._call(endpoint, request, context)
+            stack: Stack = []
+            response, error = None, None
+            try:
+                response = start(endpoint.middlewares, request, stack)
+                if response is None:
+                    response = self._call(endpoint, request, context)
+            except Exception as raised:
+                error = raised
+            return finish(stack, response, error)
+        finally:
+            current_binding.reset(binding_token)
+            current_context.reset(token)
+
+    def _call(self, endpoint: Endpoint, request: Request, context: Context) -> Response:
+        result = self._begin(endpoint, request, context)
+        if type(result) is CoroutineType:
+            result = self.drive(result)
+        return answer(result, endpoint.status)
+
+    async def _run_async(self, endpoint: Endpoint, request: Request) -> Response:
+        context = self._context(endpoint, request)
+        token = current_context.set(context)
+        binding_token = current_binding.set(self.binding)
+        stack: Stack = []
+        response, error = None, None
+        try:
+            try:
+                response = start(endpoint.middlewares, request, stack)
+                if response is None:
+                    result = self._begin(endpoint, request, context)
+                    if type(result) is CoroutineType:
+                        result = await result
+                    response = answer(result, endpoint.status)
+            except SystemExit as exit:
+                error = RuntimeError(f"the handler called sys.exit({exit.code!r})")
+            except Exception as raised:
+                error = raised
+            return finish(stack, response, error)
+        finally:
+            current_binding.reset(binding_token)
+            current_context.reset(token)
+
+    def _begin(self, endpoint: Endpoint, request: Request, context: Context) -> Any:
+        """Calls the function with its planned arguments; the result may be a coroutine."""
+        plan = endpoint.plan
+        form = EMPTY_FORM
+        if plan.body is not None:
+            if plan.body == "json":
+                if request.body:
+                    check_content_type(request, plan.body)
+            elif plan.body == "form":
+                form = parse_form(request)
+        positional, named = plan.arguments(Call(request, context, form))
+        try:
+            return endpoint.function(*positional, **named)
+        except SystemExit as exit:
+            raise RuntimeError(f"the handler called sys.exit({exit.code!r})") from exit
+
+    def drive(self, coroutine: Any) -> Any:
+        """Runs a coroutine to its end: by hand while asyncio was never imported, else on one kept loop."""
+        if "asyncio" not in sys.modules:
+            try:
+                coroutine.send(None)
+            except StopIteration as stop:
+                return stop.value
+            coroutine.close()
+            raise RuntimeError("the handler waits for something that is not asyncio's")
+        if self._loop is None:
+            from .loop import KeptLoop
+
+            self._loop = KeptLoop()
+        return self._loop.run(coroutine)
+
+    def _finished(self, request: Request, response: Response) -> Response:
+        """The answer as it leaves: ids, CORS, no body where none belongs, the size within the limit."""
+        items = checked_headers(response)
+        status, body = response.status, response.body
+        if not 200 <= status <= 599:
+            raise ValueError(f"the handler answered with status {status}, which is not 200-599")
+        if len(body) > self._response_limit:
+            from .mounting import response_too_large
+
+            raise response_too_large(len(body), self._response_limit)
+        if request.method == "HEAD":
+            if status not in BODILESS:
+                items.append(("content-length", str(len(body))))
+            body = b""
+        elif status in BODILESS:
+            body = b""
+        items.append(("x-request-id", request.id))
+        items.append(("traceparent", request.traceparent))
+        answered = plain_response(body, status, None)
+        answered.headers._items = items
+        if self._cors is not None:
+            add_cors(self._cors, request, answered, preflight=status == 204 and is_preflight(request))
+        return answered
+
+    def _failed(self, request: Request, error: Exception) -> Response:
+        """The problem document of what went wrong. A fault of ours or of the app's is logged, with its trace."""
+        response = problem(error, request, dev=self.dev)
+        if response.status >= 500 and not isinstance(error, HTTPError):
+            import logging
+
+            logging.getLogger("portable.http").error(
+                "%s %s failed [%s]", request.method, printable(request.path), request.id, exc_info=error
+            )
+        try:
+            return self._finished(request, response)
+        except ValueError as broken:
+            # An HTTPError with headers that cannot be sent.
+            return self._finished(request, problem(broken, request, dev=self.dev))
+
+    # Everything else
+
+    def invoke(self, invocation: Invocation) -> Outcome:
+        """Delivers one Invocation to its background handler; never raises but for what ends the process."""
+        from .invoking import invoke
+
+        return invoke(self, self._background, invocation)
+
+    # The end
+
+    def close(self) -> None:
+        """Ends the lifespans of mounted applications and the kept loop, if `http` started any."""
+        if self._loop is not None:
+            for _, mount, _ in self._mounts:
+                self._loop.run(mount.close())
+            self._loop.close()
+            self._loop = None
+
+    async def close_async(self) -> None:
+        """`close` for what `http_async` started on the running loop."""
+        for _, mount, _ in self._mounts:
+            await mount.close()
+
+
+def is_coroutine_function(function: Any) -> bool:
+    """Whether calling `function` gives a coroutine, without importing inspect."""
+    while True:
+        if hasattr(function, "__wrapped__"):
+            # A sync wrapper of an async function is taken for what it is: the outer one is called.
+            if getattr(function, "__code__", None) is not None:
+                break
+            function = function.__wrapped__
+        elif isinstance(function, partial):
+            function = function.func
+        elif getattr(function, "__code__", None) is None and not isinstance(function, type):
+            function = type(function).__call__
+            break
+        else:
+            break
+    code = getattr(function, "__code__", None)
+    return code is not None and bool(code.co_flags & COROUTINE_FLAG)
+
+
+def printable(text: str) -> str:
+    """A path as a log may hold it."""
+    return text[:200] if text.isprintable() else ascii(text[:200])

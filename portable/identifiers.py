@@ -1,0 +1,41 @@
+"""Request ids and W3C trace parents: made cheaply, accepted from outside only when well-formed."""
+
+import os
+import re
+from _random import Random
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}", re.ASCII)
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+
+_source = Random(int.from_bytes(os.urandom(32), "big"))
+
+
+def _reseed() -> None:
+    _source.seed(int.from_bytes(os.urandom(32), "big"))
+
+
+# Children of a fork would otherwise all make the same ids. Ids are no secrets, so a fast generator does.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reseed)
+
+
+def new_ids() -> tuple[str, str]:
+    """A new (request id, traceparent): the request id is the trace id."""
+    digits = f"{_source.getrandbits(192):048x}"
+    trace = digits[:32]
+    return trace, f"00-{trace}-{digits[32:]}-01"
+
+
+def is_request_id(text: str) -> bool:
+    """Whether a client's x-request-id may be taken: 8-128 letters, digits and `_.:-`."""
+    return REQUEST_ID.fullmatch(text) is not None
+
+
+def is_traceparent(text: str) -> bool:
+    """Whether a traceparent is well-formed (W3C Trace Context, section 3.2.2)."""
+    return (
+        TRACEPARENT.fullmatch(text) is not None
+        and text[:2] != "ff"
+        and text[3:35] != "0" * 32
+        and text[36:52] != "0" * 16
+    )

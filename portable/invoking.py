@@ -1,0 +1,199 @@
+"""Background deliveries: an Invocation -> the handler with its payload and Context -> an Outcome."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .binding import Handler, current_binding, current_context
+from .codec import to_json
+from .context import Context
+from .errors import DeclarationError, InvalidArgument, PortableError
+from .identifiers import is_traceparent, new_ids
+from .invocation import Invocation, Outcome
+from .parameters import ABSENT, declared_parameters
+from .scalars import without_metadata, without_none
+from .specs import Delivery, RetryPolicy, Route, Schedule
+
+if TYPE_CHECKING:
+    from .app import App
+    from .dispatch import Dispatcher
+
+ERROR_CHARACTERS = 1000
+TRACEBACK_CHARACTERS = 20_000
+
+
+class BackgroundHandler(NamedTuple):
+    """A handler as planned: what each of its parameters is ("payload", "context", "moment"), and what reports."""
+
+    name: str
+    handler: Handler
+    takes: tuple[tuple[str, str, bool], ...]
+    retry: RetryPolicy
+    service: Any
+
+
+def plan_handlers(app: "App") -> dict[str, BackgroundHandler]:
+    """Every background handler by its qualified name. Raises DeclarationError for parameters that nothing fills."""
+    found: dict[str, BackgroundHandler] = {}
+    for part in app.parts():
+        for name, handler in part.handlers.items():
+            trigger = handler.spec.trigger
+            if not isinstance(trigger, Route):
+                qualified = part.qualify(name)
+                found[qualified] = BackgroundHandler(qualified, handler, plan(handler), trigger.retry, part)
+    return found
+
+
+def plan(handler: Handler) -> tuple[tuple[str, str, bool], ...]:
+    """(parameter, what it takes, keyword-only) for each parameter. Raises DeclarationError."""
+    spec = handler.spec
+    scheduled = isinstance(spec.trigger, Schedule)
+    takes: list[tuple[str, str, bool]] = []
+    for declared in declared_parameters(handler.function, spec.location):
+        inner = without_none(without_metadata(declared.annotation)[0])[0]
+        if inner is Context:
+            what = "context"
+        elif scheduled and inner is datetime:
+            what = "moment"
+        elif scheduled:
+            if declared.default is not ABSENT:
+                continue
+            raise DeclarationError(
+                f"{spec.name}: a schedule has no payload for parameter {declared.name!r}",
+                hint="take nothing, Context, or a datetime for the scheduled time",
+                location=spec.location,
+            )
+        else:
+            what = "payload"
+        if what in [taken for _, taken, _ in takes]:
+            if declared.default is not ABSENT:
+                continue
+            raise DeclarationError(
+                f"{spec.name}: parameter {declared.name!r} is one too many",
+                hint="a background handler takes one payload and a Context; put several values into one model",
+                location=spec.location,
+            )
+        takes.append((declared.name, what, declared.keyword))
+    return tuple(takes)
+
+
+def invoke(dispatcher: "Dispatcher", handlers: dict[str, BackgroundHandler], invocation: Invocation) -> Outcome:
+    """Delivers; every Exception of the handler becomes an Outcome."""
+    planned = handlers.get(invocation.handler)
+    if planned is None:
+        return Outcome("dead", error=f"there is no handler {invocation.handler!r} in {dispatcher.app.name!r}")
+    traceparent = invocation.traceparent if is_traceparent(invocation.traceparent) else new_ids()[1]
+    context = Context(
+        id=invocation.id,
+        kind=invocation.kind,
+        handler=planned.name,
+        app=dispatcher.app.name,
+        stage=dispatcher.stage,
+        attempt=invocation.attempt,
+        deadline=invocation.deadline,
+        traceparent=traceparent,
+        attributes=invocation.attributes,
+        scheduled_at=invocation.scheduled_at,
+        report=reporter(planned, invocation),
+    )
+    token = current_context.set(context)
+    binding_token = current_binding.set(dispatcher.binding)
+    try:
+        return run(dispatcher, planned, invocation, context)
+    finally:
+        current_binding.reset(binding_token)
+        current_context.reset(token)
+
+
+def run(dispatcher: "Dispatcher", planned: BackgroundHandler, invocation: Invocation, context: Context) -> Outcome:
+    handler = planned.handler
+    try:
+        payload = handler.decode.decode_json(invocation.body) if handler.decode is not None else None
+    except Exception as error:
+        # What does not decode now never will.
+        return Outcome("dead", error=one_line(f"the payload does not decode: {error}"))
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
+    for name, what, keyword in planned.takes:
+        value = context if what == "context" else moment(invocation) if what == "moment" else payload
+        if keyword:
+            named[name] = value
+        else:
+            positional.append(value)
+    try:
+        result = handler.function(*positional, **named)
+        if type(result) is CoroutineType:
+            result = dispatcher.drive(result)
+        if hasattr(result, "send") and hasattr(result, "close"):
+            result.close()
+            raise TypeError("the handler returned a generator, which nothing runs")
+        text = None if result is None else to_json(result)
+    except SystemExit as exit:
+        return failure(planned, invocation, RuntimeError(f"the handler called sys.exit({exit.code!r})"), exit)
+    except Exception as error:
+        return failure(planned, invocation, error, error)
+    return Outcome("succeeded", result=text)
+
+
+def moment(invocation: Invocation) -> datetime:
+    """The fire time of a schedule, aware, in UTC."""
+    at = invocation.scheduled_at if invocation.scheduled_at is not None else invocation.enqueued_at
+    return datetime.fromtimestamp(at, UTC)
+
+
+def failure(
+    planned: BackgroundHandler, invocation: Invocation, error: Exception, raised: BaseException
+) -> Outcome:
+    """`failed` with the wait before the next attempt, `dead` when there is none."""
+    from random import random
+
+    from .tasks import backoff
+
+    name = type(error).__name__
+    text = error.message if isinstance(error, PortableError) else str(error)
+    line = one_line(f"{name}: {text}" if text else name)
+    trace = user_traceback(raised)
+    if invocation.attempt >= planned.retry.max_attempts:
+        return Outcome("dead", error=line, traceback=trace)
+    wait = backoff(planned.retry, invocation.attempt, random)
+    return Outcome("failed", error=line, traceback=trace, retry_after=wait)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())[:ERROR_CHARACTERS]
+
+
+def user_traceback(error: BaseException) -> str:
+    """The trace without the frames of portable, its adapters and asyncio."""
+    import traceback
+
+    ours = {"portable", "asyncio"}
+    trace = error.__traceback__
+    frames: list[traceback.FrameSummary] = []
+    while trace is not None:
+        package = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if package not in ours and not package.startswith("portable_"):
+            code = trace.tb_frame.f_code
+            frames.append(traceback.FrameSummary(code.co_filename, trace.tb_lineno, code.co_name))
+        trace = trace.tb_next
+    lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
+    lines.extend(traceback.format_exception_only(type(error), error))
+    return "".join(lines)[-TRACEBACK_CHARACTERS:]
+
+
+def reporter(planned: BackgroundHandler, invocation: Invocation) -> Callable[[float, str | None], None] | None:
+    """What Context.progress calls, for tasks only."""
+    trigger = planned.handler.spec.trigger
+    if not isinstance(trigger, Delivery) or trigger.kind != "task":
+        return None
+    resource: Any = planned.service.resources.get(("task", trigger.source.rpartition(".")[2]))
+    if resource is None:
+        return None
+
+    def report(fraction: float, note: str | None) -> None:
+        if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or not 0 <= fraction <= 1:
+            raise InvalidArgument(f"progress {fraction!r} is not a number from 0 to 1")
+        resource._call("report", invocation.id, resource._driver.report, invocation.id, float(fraction), note)
+
+    return report
