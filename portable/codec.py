@@ -50,9 +50,11 @@ def to_json(value: object) -> str:
 def to_json_bytes(value: object) -> bytes:
     """`to_json` as UTF-8. NaN and infinities are refused except in models, which say themselves (null by default)."""
     try:
-        serializer = getattr(type(value), "__pydantic_serializer__", None)
-        if serializer is not None:
-            return cast(bytes, serializer.to_json(value))
+        kind = type(value)
+        if kind is not dict and kind is not list:
+            serializer = getattr(kind, "__pydantic_serializer__", None)
+            if serializer is not None:
+                return cast(bytes, serializer.to_json(value))
         encode = _fast_encode or _native_encoder()
         if encode is not None:
             try:

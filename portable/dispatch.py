@@ -15,12 +15,12 @@ from .answers import BODILESS, JSON_TYPE, answer, checked_headers, plain_respons
 from .binding import Binding, current_binding, current_context
 from .capabilities import load_profile
 from .context import Context
-from .errors import HTTPError, LimitExceeded, Location, NotFound, PortableError
+from .errors import HTTPError, InvalidArgument, LimitExceeded, Location, NotFound, PortableError
 from .http import CORS, Headers, Middleware, Request, Response
 from .identifiers import is_request_id, is_traceparent, new_ids
 from .invocation import Invocation, Outcome
 from .middleware import Stack, add_cors, check_cors, check_middleware, finish, is_preflight, start
-from .parameters import EMPTY_FORM, Call, Parameter, Plan, check_content_type, parse_form, plan_route, take_request
+from .parameters import EMPTY_FORM, FormData, Parameter, Plan, check_content_type, parse_form, plan_route, take_request
 from .routing import Router, segments
 from .specs import Route
 
@@ -33,7 +33,9 @@ T = TypeVar("T")
 InThread = Callable[[Callable[[], T]], Awaitable[T]]
 
 COROUTINE_FLAG = 0x80
+HTTP_SECONDS = 28
 INTERNAL = "x-portable-"
+NOTED = frozenset(("x-request-id", "traceparent"))
 
 
 class Endpoint(NamedTuple):
@@ -46,6 +48,7 @@ class Endpoint(NamedTuple):
     status: int
     is_async: bool
     timeout: int
+    context: Callable[[str, float, str], Context]
 
 
 TAKE_REQUEST = Plan((Parameter("request", "request", "request", False, take_request),), (take_request,), None, True)
@@ -77,6 +80,7 @@ class Dispatcher:
         self._router: Router[Endpoint] = Router()
         self._mounts: list[tuple[str, Mount, tuple[Middleware, ...]]] = []
         self._folders: list[tuple[str, StaticFolder, tuple[Middleware, ...]]] = []
+        self._contexts: dict[str, Callable[[str, float, str], Context]] = {}
         self._loop: Any = None
         for part in app.parts():
             self._plan_part(part)
@@ -103,6 +107,7 @@ class Dispatcher:
                 route.status,
                 is_coroutine_function(handler.function),
                 spec.timeout,
+                self._context_type(part.qualify(name)),
             )
             template = part.prefix + (route.path if route.path != "/" or not part.prefix else "")
             for method in route.methods:
@@ -159,31 +164,36 @@ class Dispatcher:
     def _admit(self, request: Request) -> Endpoint | Response:
         """Checks what every request must hold, gives it its ids and finds what answers it."""
         size = 0
-        dropped = False
+        internal = False
         for name, value in request.headers._items:
             size += len(name) + len(value)
-            if name[:11] == INTERNAL:
-                dropped = True
-            elif name == "x-request-id":
-                if not request.id and is_request_id(value):
-                    request.id = value
-            elif name == "traceparent" and not request.traceparent and is_traceparent(value):
-                request.traceparent = value
+            if name in NOTED:
+                if name == "x-request-id":
+                    if not request.id and is_request_id(value):
+                        request.id = value
+                elif not request.traceparent and is_traceparent(value):
+                    request.traceparent = value
+            elif name[:11] == INTERNAL:
+                internal = True
         if not request.id or not request.traceparent:
             id, traceparent = new_ids()
             request.id = request.id or id
             request.traceparent = request.traceparent or traceparent
-        if dropped:
+        if internal:
             request.headers = Headers(item for item in request.headers._items if not item[0].startswith(INTERNAL))
-        query = len(request.query_string)
+        path, query = request.path, len(request.query_string)
         if (
             size > self._header_limit
             or query > self._query_limit
-            or len(request.path) + query + 1 > self._url_limit
+            or len(path) + query + 1 > self._url_limit
             or len(request.body) > self._body_limit
         ):
             self._check_limits(request, size)
-        return self._find(request)
+        found = self._router.find(request.method, path)
+        if found is None:
+            return self._find(request)
+        endpoint, request.params = found
+        return endpoint
 
     def _check_limits(self, request: Request, header_bytes: int) -> None:
         query = len(request.query_string)
@@ -244,7 +254,7 @@ class Dispatcher:
             if request.method not in ("GET", "HEAD"):
                 return self._other_method(request, ("GET", "HEAD", "OPTIONS"))
             function = partial(folder.respond, relative=path[len(base) :])
-            return Endpoint(f"static:{prefix or '/'}", function, TAKE_REQUEST, middlewares, 200, False, 28)
+            return self._foreign(f"static:{prefix or '/'}", function, middlewares, is_async=False)
         return None
 
     def _mounted(self, request: Request) -> Endpoint | None:
@@ -254,24 +264,25 @@ class Dispatcher:
             if path == prefix or path.startswith(f"{prefix}/"):
                 if (request.headers.get("upgrade") or "").lower() == "websocket":
                     raise HTTPError(501, "mounted applications have no WebSockets")
-                return Endpoint(f"mount:{prefix or '/'}", mount.respond, TAKE_REQUEST, middlewares, 200, True, 28)
+                return self._foreign(f"mount:{prefix or '/'}", mount.respond, middlewares, is_async=True)
         return None
 
-    def _context(self, endpoint: Endpoint, request: Request) -> Context:
-        return Context(
-            id=request.id,
-            kind="http",
-            handler=endpoint.name,
-            app=self.app.name,
-            stage=self.stage,
-            attempt=1,
-            deadline=time() + endpoint.timeout,
-            traceparent=request.traceparent,
-        )
+    def _foreign(
+        self, name: str, function: Callable[..., Any], middlewares: tuple[Middleware, ...], *, is_async: bool
+    ) -> Endpoint:
+        """What answers without being a handler: a file or a mounted application."""
+        context = self._context_type(name)
+        return Endpoint(name, function, TAKE_REQUEST, middlewares, 200, is_async, HTTP_SECONDS, context)
+
+    def _context_type(self, name: str) -> Callable[[str, float, str], Context]:
+        found = self._contexts.get(name)
+        if found is None:
+            found = self._contexts[name] = http_context(name, self.app.name, self.stage)
+        return found
 
     def _run(self, endpoint: Endpoint, request: Request) -> Response:
         """The handler inside its middleware; a coroutine is driven to its end here."""
-        context = self._context(endpoint, request)
+        context = endpoint.context(request.id, time() + endpoint.timeout, request.traceparent)
         token = current_context.set(context)
         binding_token = current_binding.set(self.binding)
         try:
@@ -291,13 +302,23 @@ class Dispatcher:
             current_context.reset(token)
 
     def _call(self, endpoint: Endpoint, request: Request, context: Context) -> Response:
-        result = self._begin(endpoint, request, context)
-        if type(result) is CoroutineType:
-            result = self.drive(result)
+        plan = endpoint.plan
+        form = EMPTY_FORM if plan.body is None else body_form(plan.body, request)
+        try:
+            values = [extract(request, context, form) for extract in plan.extracts]
+        except InvalidArgument as first:
+            raise plan.faults(request, context, form, first) from None
+        try:
+            result = endpoint.function(*values) if plan.simple else plan.apply(endpoint.function, values)
+            if type(result) is CoroutineType:
+                result = self.drive(result)
+        except SystemExit as exit:
+            raise RuntimeError(f"the handler called sys.exit({exit.code!r})") from exit
         return answer(result, endpoint.status)
 
     async def _run_async(self, endpoint: Endpoint, request: Request) -> Response:
-        context = self._context(endpoint, request)
+        """`_run` on a loop."""
+        context = endpoint.context(request.id, time() + endpoint.timeout, request.traceparent)
         token = current_context.set(context)
         binding_token = current_binding.set(self.binding)
         stack: Stack = []
@@ -306,7 +327,13 @@ class Dispatcher:
             try:
                 response = start(endpoint.middlewares, request, stack)
                 if response is None:
-                    result = self._begin(endpoint, request, context)
+                    plan = endpoint.plan
+                    form = EMPTY_FORM if plan.body is None else body_form(plan.body, request)
+                    try:
+                        values = [extract(request, context, form) for extract in plan.extracts]
+                    except InvalidArgument as first:
+                        raise plan.faults(request, context, form, first) from None
+                    result = plan.apply(endpoint.function, values)
                     if type(result) is CoroutineType:
                         result = await result
                     response = answer(result, endpoint.status)
@@ -318,22 +345,6 @@ class Dispatcher:
         finally:
             current_binding.reset(binding_token)
             current_context.reset(token)
-
-    def _begin(self, endpoint: Endpoint, request: Request, context: Context) -> Any:
-        """Calls the function with its planned arguments; the result may be a coroutine."""
-        plan = endpoint.plan
-        form = EMPTY_FORM
-        if plan.body is not None:
-            if plan.body == "json":
-                if request.body:
-                    check_content_type(request, plan.body)
-            elif plan.body == "form":
-                form = parse_form(request)
-        positional, named = plan.arguments(Call(request, context, form))
-        try:
-            return endpoint.function(*positional, **named)
-        except SystemExit as exit:
-            raise RuntimeError(f"the handler called sys.exit({exit.code!r})") from exit
 
     def drive(self, coroutine: Any) -> Any:
         """Runs a coroutine to its end: by hand while asyncio was never imported, else on one kept loop."""
@@ -411,6 +422,39 @@ class Dispatcher:
         """`close` for what `http_async` started on the running loop."""
         for _, mount, _ in self._mounts:
             await mount.close()
+
+
+def http_context(handler: str, app: str, stage: str) -> Callable[[str, float, str], Context]:
+    """A Context class of one endpoint: all but three of its fields are constant, and a call pays for three."""
+
+    def initialise(self: Context, id: str, deadline: float, traceparent: str) -> None:
+        self.id = id
+        self.deadline = deadline
+        self.traceparent = traceparent
+
+    constants: dict[str, Any] = {
+        "__slots__": (),
+        "__init__": initialise,
+        "__module__": Context.__module__,
+        "_report": None,
+        "app": app,
+        "attempt": 1,
+        "attributes": property(lambda self: dict[str, str]()),  # noqa: ARG005
+        "handler": handler,
+        "kind": "http",
+        "scheduled_at": None,
+        "stage": stage,
+    }
+    return type("Context", (Context,), constants)
+
+
+def body_form(body: str, request: Request) -> FormData:
+    """Checks the content type of a body; the fields of a form."""
+    if body == "form":
+        return parse_form(request)
+    if body == "json" and request.body:
+        check_content_type(request)
+    return EMPTY_FORM
 
 
 def is_coroutine_function(function: Any) -> bool:

@@ -7,23 +7,27 @@ from _random import Random
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}", re.ASCII)
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
-_source = Random(int.from_bytes(os.urandom(32), "big"))
+_source = Random()
+_prefix = ""
+_parent = ""
 
 
 def _reseed() -> None:
+    global _prefix, _parent
     _source.seed(int.from_bytes(os.urandom(32), "big"))
+    _prefix, _parent = os.urandom(8).hex(), os.urandom(8).hex()
 
 
+_reseed()
 # Children of a fork would otherwise all make the same ids. Ids are no secrets, so a fast generator does.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reseed)
 
 
 def new_ids() -> tuple[str, str]:
-    """A new (request id, traceparent): the request id is the trace id."""
-    digits = f"{_source.getrandbits(192):048x}"
-    trace = digits[:32]
-    return trace, f"00-{trace}-{digits[32:]}-01"
+    """A new (request id, traceparent): the request id is the trace id, 8 bytes of the process and 8 of the request."""
+    trace = f"{_prefix}{_source.getrandbits(64):016x}"
+    return trace, f"00-{trace}-{_parent}-01"
 
 
 def is_request_id(text: str) -> bool:

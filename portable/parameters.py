@@ -91,15 +91,7 @@ class FormData(NamedTuple):
 EMPTY_FORM = FormData({}, {})
 
 
-class Call(NamedTuple):
-    """What the extractors of one call draw from."""
-
-    request: Request
-    context: Context
-    form: FormData
-
-
-Extract = Callable[[Call], Any]
+Extract = Callable[[Request, Context, FormData], Any]
 """Takes one argument out of a call. Raises InvalidArgument with its problems under `where`."""
 
 
@@ -121,25 +113,24 @@ class Plan(NamedTuple):
     body: str | None
     simple: bool
 
-    def arguments(self, call: Call) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments of one call. Raises one InvalidArgument for all that is wrong."""
-        try:
-            values = [extract(call) for extract in self.extracts]
-        except InvalidArgument as first:
-            raise self._faults(call, first) from None
+    def apply(self, function: Callable[..., Any], values: list[Any]) -> Any:
+        """Calls `function` with its extracted values."""
         if self.simple:
-            return values, {}
+            return function(*values)
         positional = [value for value, known in zip(values, self.parameters, strict=True) if not known.keyword]
         named = {known.name: value for value, known in zip(values, self.parameters, strict=True) if known.keyword}
-        return positional, named
+        return function(*positional, **named)
 
-    def _faults(self, call: Call, first: InvalidArgument) -> InvalidArgument:
+    def faults(
+        self, request: Request, context: Context, form: FormData, first: InvalidArgument
+    ) -> InvalidArgument:
+        """Everything that is wrong with a request whose first fault is `first`."""
         if first.status == 400:
             return first
         problems: list[Problem] = []
         for extract in self.extracts:
             try:
-                extract(call)
+                extract(request, context, form)
             except InvalidArgument as error:
                 if error.status == 400:
                     return error
@@ -416,25 +407,25 @@ def problem(where: str, source: str, message: str, kind: str) -> InvalidArgument
     return InvalidArgument(f"{where}.{source}: {message}", problems=(Problem((where, source), message, kind),))
 
 
-def take_request(call: Call) -> Any:
-    return call.request
+def take_request(request: Request, context: Context, form: FormData) -> Any:
+    return request
 
 
-def _context(call: Call) -> Any:
-    return call.context
+def _context(request: Request, context: Context, form: FormData) -> Any:
+    return context
 
 
-def _raw(call: Call) -> Any:
-    return call.request.body
+def _raw(request: Request, context: Context, form: FormData) -> Any:
+    return request.body
 
 
 def path_value(source: str, convert: Callable[[str], Any]) -> Extract:
     if convert.__name__ == "text":
-        return lambda call: call.request.params[source]
+        return lambda request, context, form: request.params[source]
 
-    def extract(call: Call) -> Any:
+    def extract(request: Request, context: Context, form: FormData) -> Any:
         try:
-            return convert(call.request.params[source])
+            return convert(request.params[source])
         except InvalidArgument as error:
             raise invalid(error, ("path", source)) from None
         except ValueError as error:
@@ -443,24 +434,24 @@ def path_value(source: str, convert: Callable[[str], Any]) -> Extract:
     return extract
 
 
-def texts(call: Call, where: str, source: str) -> list[str] | None:
+def texts(request: Request, form: FormData, where: str, source: str) -> list[str] | None:
     """Every value sent under a name, or None."""
     if where == "query":
-        return call.request.query.get(source)
+        return request.query.get(source)
     if where == "header":
-        value = call.request.headers.get(source)
+        value = request.headers.get(source)
     elif where == "cookie":
-        value = call.request.cookies.get(source)
+        value = request.cookies.get(source)
     elif where == "form":
-        return call.form.fields.get(source)
+        return form.fields.get(source)
     else:
-        value = call.request.params[source]
+        value = request.params[source]
     return None if value is None else [value]
 
 
 def single(where: str, source: str, convert: Callable[[str], Any], default: Any) -> Extract:
-    def extract(call: Call) -> Any:
-        found = texts(call, where, source)
+    def extract(request: Request, context: Context, form: FormData) -> Any:
+        found = texts(request, form, where, source)
         if found is None:
             if default is ABSENT:
                 raise problem(where, source, "missing", "missing")
@@ -487,8 +478,8 @@ def split_header(where: str, found: list[str]) -> list[str]:
 def repeats(
     where: str, source: str, convert: Callable[[str], Any], make: Callable[[list[Any]], Any], default: Any
 ) -> Extract:
-    def extract(call: Call) -> Any:
-        found = texts(call, where, source)
+    def extract(request: Request, context: Context, form: FormData) -> Any:
+        found = texts(request, form, where, source)
         if found is None:
             return make([]) if default is ABSENT else default
         values: list[Any] = []
@@ -506,8 +497,8 @@ def repeats(
 
 
 def repeats_decoded(where: str, source: str, codec: Codec[Any], default: Any) -> Extract:
-    def extract(call: Call) -> Any:
-        found = texts(call, where, source)
+    def extract(request: Request, context: Context, form: FormData) -> Any:
+        found = texts(request, form, where, source)
         if found is None and default is not ABSENT:
             return default
         try:
@@ -520,26 +511,21 @@ def repeats_decoded(where: str, source: str, codec: Codec[Any], default: Any) ->
 
 def json_body(annotation: Any, default: Any) -> Extract:
     codec: Codec[Any] = Codec(annotation)
-    # Resolved on the first call: building a validator at start costs time that a cold start may not need.
-    validate: Callable[[bytes | str], Any] | None = None
+    # A model's validator exists already; another's is built on the first call, as a cold start may not need it.
+    validate: Callable[[bytes | str], Any]
+    validate = codec.validate_json if hasattr(annotation, "__pydantic_validator__") else codec.decode_json
 
-    def extract(call: Call) -> Any:
-        nonlocal validate
-        raw = call.request.body
-        if not raw:
-            if default is not ABSENT:
-                return default
-            raise InvalidArgument(
-                "body: missing", problems=(Problem(("body",), "missing: a JSON body is wanted", "missing"),)
-            )
-        if validate is None:
-            validate = codec.validate_json
-        try:
-            return validate(raw)
-        except InvalidArgument as error:
-            raise invalid(error, ("body",)) from None
-        except (ValueError, RecursionError) as error:
-            raise invalid(error, ("body",)) from None
+    def extract(request: Request, context: Context, form: FormData) -> Any:
+        raw = request.body
+        if raw:
+            try:
+                return validate(raw)
+            except (ValueError, RecursionError, InvalidArgument) as error:
+                raise invalid(error, ("body",)) from None
+        if default is not ABSENT:
+            return default
+        fault = Problem(("body",), "missing: a JSON body is wanted", "missing")
+        raise InvalidArgument("body: missing", problems=(fault,))
 
     return extract
 
@@ -548,9 +534,9 @@ def form_model(annotation: Any) -> Extract:
     codec: Codec[Any] = Codec(annotation)
     many = {name for name, inner in resolved_fields(annotation).items() if collection(without_none(inner)[0])}
 
-    def extract(call: Call) -> Any:
+    def extract(request: Request, context: Context, form: FormData) -> Any:
         fields = {
-            name: values if name in many or len(values) > 1 else values[0] for name, values in call.form.fields.items()
+            name: values if name in many or len(values) > 1 else values[0] for name, values in form.fields.items()
         }
         try:
             return codec.decode(fields)
@@ -572,8 +558,8 @@ def resolved_fields(annotation: Any) -> dict[str, Any]:
 
 
 def uploaded(source: str, as_bytes: bool, make: Callable[[list[Any]], Any] | None, default: Any) -> Extract:
-    def extract(call: Call) -> Any:
-        found = call.form.files.get(source)
+    def extract(request: Request, context: Context, form: FormData) -> Any:
+        found = form.files.get(source)
         if not found:
             if default is not ABSENT:
                 return default
@@ -593,15 +579,20 @@ def uploaded(source: str, as_bytes: bool, make: Callable[[list[Any]], Any] | Non
 # Bodies
 
 
-def check_content_type(request: Request, body: str) -> None:
-    """Raises HTTPError 415 if the body is of another kind than the route wants; a missing content type is let pass."""
-    content_type = request.headers.get("content-type")
+def check_content_type(request: Request) -> None:
+    """Raises HTTPError 415 if a JSON body says that it is something else; a missing content type is let pass."""
+    content_type = None
+    for name, value in request.headers._items:
+        if name == "content-type":
+            if value == "application/json":
+                return
+            content_type = value
     if content_type is None:
         return
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
         return
-    raise HTTPError(415, f"the {body} body came as {kind or 'nothing'!r}; send application/json")
+    raise HTTPError(415, f"the JSON body came as {kind or 'nothing'!r}; send application/json")
 
 
 def parse_form(request: Request) -> FormData:

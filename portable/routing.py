@@ -47,7 +47,6 @@ class Router(Generic[E]):
 
     def __init__(self) -> None:
         self._root: Node[E] = Node()
-        self._literal: dict[str, Node[E]] = {}
 
     def add(self, method: str, template: str, entry: E, location: Location) -> None:
         """Lets `entry` answer `method` on `template` (checked by app.check_path)."""
@@ -71,19 +70,31 @@ class Router(Generic[E]):
                 location=location,
             )
         node.methods[method] = Ending(entry, tuple(names), location)
-        if not names:
-            self._literal[template if template not in ("", "/") else "/"] = node
+
+    def find(self, method: str, path: str) -> tuple[E, dict[str, str]] | None:
+        """The common case of `match`, straight down the tree; None only says that `match` has to look."""
+        if "%" in path or "//" in path or "/." in path or not path.isascii() or not path.isprintable() or " " in path:
+            return None
+        node = self._root
+        values: list[str] = []
+        for segment in path.split("/")[1:]:
+            following = node.literals.get(segment)
+            if following is None:
+                following = node.parameter
+                if following is None or not segment:
+                    return None
+                values.append(segment)
+            node = following
+        ending = node.methods.get(method)
+        if ending is None:
+            return None
+        return ending[0], dict(zip(ending[1], values))  # noqa: B905 (equal by construction)
 
     def match(self, method: str, path: str) -> Match[E]:
         """The route for a path as it was sent. Raises InvalidArgument (status 400) on a malformed one.
 
         HEAD falls back to GET. Without an `entry`, `allowed` is empty (404) or lists the methods (405), sorted.
         """
-        node = self._literal.get(path)
-        if node is not None:
-            ending = node.methods.get(method)
-            if ending is not None:
-                return Match(ending.entry, {}, ())
         return self.match_segments(method, segments(path))
 
     def match_segments(self, method: str, found: list[str]) -> Match[E]:
