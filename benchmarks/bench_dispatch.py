@@ -10,7 +10,9 @@ import argparse
 import json
 import statistics
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -90,7 +92,8 @@ HEADERS = [
 ]
 
 
-def by_hand(path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+def by_hand(event: tuple[str, bytes]) -> tuple[int, dict[str, str], bytes]:
+    path, body = event
     order_id = path.rsplit("/", 1)[1]
     order = Order.model_validate(json.loads(body))
     return 200, {"content-type": "application/json"}, json.dumps(place(order_id, order)).encode()
@@ -104,24 +107,19 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     dispatcher = Dispatcher(app)
-    headers = Headers(HEADERS)
 
-    def hand() -> object:
-        return by_hand("/orders/o-77", BODY)
+    def request(path: str) -> Request:
+        return Request("POST", path, headers=Headers(HEADERS), body=BODY)
 
-    def ours() -> object:
-        return dispatcher.http(Request("POST", "/orders/o-77", headers=headers, body=BODY))
-
-    def ours_async() -> object:
-        return dispatcher.http(Request("POST", "/async-orders/o-77", headers=headers, body=BODY))
-
-    answer = dispatcher.http(Request("POST", "/orders/o-77", headers=headers, body=BODY))
+    answer = dispatcher.http(request("/orders/o-77"))
     assert answer.status == 200, answer.body
-    assert json.loads(answer.body) == json.loads(by_hand("/orders/o-77", BODY)[2])
-    candidates = {"hand-written": hand, "portable, def": ours, "portable, async def": ours_async}
-    for call in candidates.values():
-        for _ in range(options.calls):
-            call()
+    assert json.loads(answer.body) == json.loads(by_hand(("/orders/o-77", BODY))[2])
+    candidates: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
+        "hand-written": (lambda: ("/orders/o-77", BODY), by_hand),
+        "portable, def": (lambda: request("/orders/o-77"), dispatcher.http),
+        "portable, async def": (lambda: request("/async-orders/o-77"), dispatcher.http),
+    }
+    cpu_rounds(candidates, rounds=2, calls=options.calls, seed=options.seed)
     figures = cpu_rounds(candidates, rounds=options.rounds, calls=options.calls, seed=options.seed)
     print(machine())
     print(f"{options.rounds} rounds of {options.calls} calls, interleaved, seed {options.seed}")

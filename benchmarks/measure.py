@@ -5,22 +5,27 @@ import random
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 
 def cpu_rounds(
-    candidates: dict[str, Callable[[], object]], *, rounds: int, calls: int, seed: int
+    candidates: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]], *, rounds: int, calls: int, seed: int
 ) -> dict[str, list[float]]:
-    """CPU microseconds per call of each candidate, one figure per round."""
+    """CPU microseconds per call of each candidate, one figure per round.
+
+    A candidate is (make an input, call with it); inputs are made before the clock starts.
+    """
     order = list(candidates)
     shuffle = random.Random(seed).shuffle
     figures: dict[str, list[float]] = {name: [] for name in order}
     for _ in range(rounds):
         shuffle(order)
         for name in order:
-            call = candidates[name]
+            make, call = candidates[name]
+            inputs = [make() for _ in range(calls)]
             start = time.process_time()
-            for _ in range(calls):
-                call()
+            for given in inputs:
+                call(given)
             figures[name].append((time.process_time() - start) / calls * 1e6)
     return figures
 

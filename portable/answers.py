@@ -17,15 +17,27 @@ DROPPED_HEADERS = frozenset(
 TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 
 
+JSON_HEADER = ("content-type", JSON_TYPE)
+
+
+class Answer(Response):
+    """A Response that was made here, for one request: it may be finished in place."""
+
+    __slots__ = ()
+
+    def __init__(self, body: bytes, status: int, headers: list[tuple[str, str]]) -> None:
+        self.body = body
+        self.status = status
+        self.headers = found = NEW_HEADERS(Headers)
+        found._items = headers
+
+
+NEW_HEADERS = Headers.__new__
+
+
 def plain_response(body: bytes, status: int, content_type: str | None) -> Response:
-    """A Response without the checks of its constructor."""
-    response: Response = Response.__new__(Response)
-    headers: Headers = Headers.__new__(Headers)
-    headers._items = [] if content_type is None else [("content-type", content_type)]
-    response.headers = headers
-    response.body = body
-    response.status = status
-    return response
+    """An Answer with no headers but its content type."""
+    return Answer(body, status, [] if content_type is None else [("content-type", content_type)])
 
 
 def answer(value: Any, status: int) -> Response:
@@ -36,7 +48,7 @@ def answer(value: Any, status: int) -> Response:
     """
     kind = type(value)
     if kind is dict or kind is list:
-        return plain_response(to_json_bytes(value), status, JSON_TYPE)
+        return Answer(to_json_bytes(value), status, [JSON_HEADER])
     if isinstance(value, Response):
         return value
     if value is None:
@@ -50,7 +62,7 @@ def answer(value: Any, status: int) -> Response:
     if hasattr(value, "send") and hasattr(value, "close"):
         value.close()
         raise TypeError("the handler returned a generator; answers are whole, so return a list or bytes")
-    return plain_response(to_json_bytes(value), status, JSON_TYPE)
+    return Answer(to_json_bytes(value), status, [JSON_HEADER])
 
 
 def answer_tuple(value: tuple[Any, ...]) -> Response:
@@ -67,10 +79,10 @@ def answer_tuple(value: tuple[Any, ...]) -> Response:
     return response
 
 
-def checked_headers(response: Response) -> list[tuple[str, str]]:
-    """A response's headers as they may be sent. Raises ValueError for what would split or break the answer."""
+def checked_headers(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Headers as they may be sent, a new list. Raises ValueError for what would split or break the answer."""
     found: list[tuple[str, str]] = []
-    for item in response.headers._items:
+    for item in items:
         name, value = item
         if name in DROPPED_HEADERS or name == "x-request-id" or name == "traceparent":
             continue

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from time import time
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .answers import BODILESS, JSON_TYPE, answer, checked_headers, plain_response, problem
+from .answers import BODILESS, JSON_HEADER, Answer, answer, checked_headers, plain_response, problem
 from .binding import Binding, current_binding, current_context
 from .capabilities import load_profile
 from .context import Context
@@ -38,20 +38,33 @@ INTERNAL = "x-portable-"
 NOTED = frozenset(("x-request-id", "traceparent"))
 
 
-class Endpoint(NamedTuple):
-    """What answers: a function with its plan and all that stands around it."""
+class Endpoint:
+    """What answers: a function with its plan and all that stands around it; `context` makes the Context of a call."""
 
-    name: str
-    function: Callable[..., Any]
-    plan: Plan
-    middlewares: tuple[Middleware, ...]
-    status: int
-    is_async: bool
-    timeout: int
-    context: Callable[[str, float, str], Context]
+    __slots__ = ("context", "extracts", "function", "is_async", "middlewares", "plan", "status", "timeout")
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        plan: Plan,
+        middlewares: tuple[Middleware, ...],
+        context: Callable[[str, float, str], Context],
+        *,
+        status: int = 200,
+        timeout: int = HTTP_SECONDS,
+        is_async: bool = False,
+    ) -> None:
+        self.function = function
+        self.plan = plan
+        self.extracts = plan.extracts
+        self.middlewares = middlewares
+        self.context = context
+        self.status = status
+        self.timeout = timeout
+        self.is_async = is_async
 
 
-TAKE_REQUEST = Plan((Parameter("request", "request", "request", False, take_request),), (take_request,), None, True)
+TAKE_REQUEST = Plan((Parameter("request", "request", "request", False, take_request),), None)
 
 
 class Dispatcher:
@@ -100,14 +113,13 @@ class Dispatcher:
             if not isinstance(route, Route):
                 continue
             endpoint = Endpoint(
-                part.qualify(name),
                 handler.function,
                 plan_route(handler.function, route, part.prefix, spec.location),
                 middlewares,
-                route.status,
-                is_coroutine_function(handler.function),
-                spec.timeout,
                 self._context_type(part.qualify(name)),
+                status=route.status,
+                timeout=spec.timeout,
+                is_async=is_coroutine_function(handler.function),
             )
             template = part.prefix + (route.path if route.path != "/" or not part.prefix else "")
             for method in route.methods:
@@ -271,8 +283,7 @@ class Dispatcher:
         self, name: str, function: Callable[..., Any], middlewares: tuple[Middleware, ...], *, is_async: bool
     ) -> Endpoint:
         """What answers without being a handler: a file or a mounted application."""
-        context = self._context_type(name)
-        return Endpoint(name, function, TAKE_REQUEST, middlewares, 200, is_async, HTTP_SECONDS, context)
+        return Endpoint(function, TAKE_REQUEST, middlewares, self._context_type(name), is_async=is_async)
 
     def _context_type(self, name: str) -> Callable[[str, float, str], Context]:
         found = self._contexts.get(name)
@@ -305,7 +316,7 @@ class Dispatcher:
         plan = endpoint.plan
         form = EMPTY_FORM if plan.body is None else body_form(plan.body, request)
         try:
-            values = [extract(request, context, form) for extract in plan.extracts]
+            values = [extract(request, context, form) for extract in endpoint.extracts]
         except InvalidArgument as first:
             raise plan.faults(request, context, form, first) from None
         try:
@@ -330,7 +341,7 @@ class Dispatcher:
                     plan = endpoint.plan
                     form = EMPTY_FORM if plan.body is None else body_form(plan.body, request)
                     try:
-                        values = [extract(request, context, form) for extract in plan.extracts]
+                        values = [extract(request, context, form) for extract in endpoint.extracts]
                     except InvalidArgument as first:
                         raise plan.faults(request, context, form, first) from None
                     result = plan.apply(endpoint.function, values)
@@ -363,27 +374,31 @@ class Dispatcher:
 
     def _finished(self, request: Request, response: Response) -> Response:
         """The answer as it leaves: ids, CORS, no body where none belongs, the size within the limit."""
-        items = checked_headers(response)
         status, body = response.status, response.body
-        if not 200 <= status <= 599:
-            raise ValueError(f"the handler answered with status {status}, which is not 200-599")
+        items = response.headers._items
+        if type(response) is not Answer:
+            # A Response of the user's may be used again, so it stays as it is.
+            if not 200 <= status <= 599:
+                raise ValueError(f"the handler answered with status {status}, which is not 200-599")
+            response = plain_response(body, status, None)
+        if len(items) != 1 or items[0] is not JSON_HEADER:
+            items = checked_headers(items)
+        else:
+            items = [JSON_HEADER]
         if len(body) > self._response_limit:
             from .mounting import response_too_large
 
             raise response_too_large(len(body), self._response_limit)
-        if request.method == "HEAD":
+        if request.method == "HEAD" or status in BODILESS:
             if status not in BODILESS:
                 items.append(("content-length", str(len(body))))
-            body = b""
-        elif status in BODILESS:
-            body = b""
+            response.body = b""
         items.append(("x-request-id", request.id))
         items.append(("traceparent", request.traceparent))
-        answered = plain_response(body, status, None)
-        answered.headers._items = items
+        response.headers._items = items
         if self._cors is not None:
-            add_cors(self._cors, request, answered, preflight=status == 204 and is_preflight(request))
-        return answered
+            add_cors(self._cors, request, response, preflight=status == 204 and is_preflight(request))
+        return response
 
     def _failed(self, request: Request, error: Exception) -> Response:
         """The problem document of what went wrong. A fault of ours or of the app's is logged, with its trace."""

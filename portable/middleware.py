@@ -52,20 +52,21 @@ def start(middlewares: Iterable[Middleware], request: Request, stack: Stack) -> 
 
 def finish(stack: Stack, response: Response | None, error: Exception | None) -> Response:
     """Runs what stands after each `yield`, innermost first, with the Response or the error of what is inside it."""
-    while stack:
-        generator = stack.pop()
+    for generator in reversed(stack):
         try:
-            if error is not None:
-                generator.throw(error)
+            if error is None:
+                generator.send(response)  # type: ignore[arg-type]  # one of the two is set
             else:
-                assert response is not None
-                generator.send(response)
+                generator.throw(error)
         except StopIteration as stop:
-            if isinstance(stop.value, Response):
-                response, error = stop.value, None
-            elif stop.value is not None:
+            value = stop.value
+            if value is response or value is None:
+                continue
+            if isinstance(value, Response):
+                response, error = value, None
+            else:
                 error = RuntimeError(
-                    f"middleware {generator.__name__} returned {type(stop.value).__name__}, not a Response or None"
+                    f"middleware {generator.__name__} returned {type(value).__name__}, not a Response or None"
                 )
         except Exception as raised:
             error = raised

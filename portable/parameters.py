@@ -105,13 +105,16 @@ class Parameter(NamedTuple):
     extract: Extract
 
 
-class Plan(NamedTuple):
+class Plan:
     """A route's parameters. `body` is "json", "raw", "form" or None. `simple` is true if none is keyword-only."""
 
-    parameters: tuple[Parameter, ...]
-    extracts: tuple[Extract, ...]
-    body: str | None
-    simple: bool
+    __slots__ = ("body", "extracts", "parameters", "simple")
+
+    def __init__(self, parameters: tuple[Parameter, ...], body: str | None) -> None:
+        self.parameters = parameters
+        self.extracts = tuple(parameter.extract for parameter in parameters)
+        self.body = body
+        self.simple = not any(parameter.keyword for parameter in parameters)
 
     def apply(self, function: Callable[..., Any], values: list[Any]) -> Any:
         """Calls `function` with its extracted values."""
@@ -268,12 +271,7 @@ class Planner:
                 f"parameter {next(iter(self.bodies))!r} is a body, and {self.methods[0]} has none on every provider",
                 hint="use POST, PUT or PATCH, or mark the parameter Query() or Header()",
             )
-        return Plan(
-            parameters,
-            tuple(parameter.extract for parameter in parameters),
-            next(iter(kinds), None),
-            not any(parameter.keyword for parameter in parameters),
-        )
+        return Plan(parameters, next(iter(kinds), None))
 
     def _parameter(self, declared: Declared) -> Parameter:
         name, default = declared.name, declared.default

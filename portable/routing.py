@@ -88,7 +88,10 @@ class Router(Generic[E]):
         ending = node.methods.get(method)
         if ending is None:
             return None
-        return ending[0], dict(zip(ending[1], values))  # noqa: B905 (equal by construction)
+        entry, names, _ = ending
+        if len(names) == 1:
+            return entry, {names[0]: values[0]}
+        return entry, dict(zip(names, values, strict=True))
 
     def match(self, method: str, path: str) -> Match[E]:
         """The route for a path as it was sent. Raises InvalidArgument (status 400) on a malformed one.
