@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from .capabilities import Profile
 from .context import Context
-from .drivers import Classifier, DriverFactory
+from .drivers import Classifier, DriverFactory, TableDriver
 from .errors import Location, NotBound, PortableError, Unsupported
 from .specs import HandlerSpec, Trigger
 
@@ -59,6 +59,14 @@ class Binding:
         self.profile = profile
         self.clock: Clock = clock or SystemClock()
         self.authorize = authorize
+        self._state: TableDriver | None = None
+
+    @property
+    def state(self) -> TableDriver:
+        """The framework's own table, made on first use."""
+        if self._state is None:
+            self._state = self.drivers.state()
+        return self._state
 
 
 current_binding: ContextVar[Binding | None] = ContextVar("portable_binding", default=None)
