@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 CHUNK = 256 * 1024
+_BYTES: tuple[type[Any], ...] = (bytes, bytearray, memoryview)
+_CONTAINERS: tuple[type[Any], ...] = (dict, list, tuple, set)
 
 
 class Object(NamedTuple):
@@ -195,7 +197,7 @@ class Source:
                 self._take(data.encode())
             except UnicodeEncodeError as error:
                 raise self._refused(f"text that is not Unicode: {error.reason}", "put bytes") from None
-        elif isinstance(data, (bytes, bytearray, memoryview)):
+        elif isinstance(data, _BYTES):
             self._take(data)
         else:
             self._rest = self._opened(data)
@@ -208,9 +210,7 @@ class Source:
         read = getattr(data, "read", None)
         if callable(read):
             return iter(lambda: read(CHUNK) or b"", b"")
-        if isinstance(data, (dict, list, tuple, set)) and any(
-            not isinstance(part, _BYTES) for part in cast("Any", data)
-        ):
+        if isinstance(data, _CONTAINERS) and any(not isinstance(part, _BYTES) for part in data):
             raise self._refused(
                 f"a {type(data).__name__} that holds more than bytes", "encode it, for instance as JSON"
             )
@@ -229,7 +229,7 @@ class Source:
             key=self._key,
         )
 
-    def _take(self, chunk: object) -> bytes:
+    def _take(self, chunk: Any) -> bytes:
         if not isinstance(chunk, _BYTES):
             raise self._refused(
                 f"a piece that is a {type(chunk).__name__}",
@@ -260,9 +260,6 @@ class Source:
         except Exception as error:
             self.error = error
             raise
-
-
-_BYTES = (bytes, bytearray, memoryview)
 
 
 class ObjectEventCodec:
