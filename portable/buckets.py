@@ -39,6 +39,7 @@ __all__ = ["BinarySource", "Bucket", "Object", "ObjectEvent", "ObjectList", "Obj
 
 EventFunction = TypeVar("EventFunction", bound=Callable[..., Any])
 Grants = list[Grant]
+Bytes = bytes | bytearray | memoryview
 
 LIST_MOST = 1000
 TEXT_TYPE = "text/plain; charset=utf-8"
@@ -174,7 +175,7 @@ class Bucket(Resource[BucketDriver]):
     def put(
         self,
         key: str,
-        data: bytes | bytearray | memoryview | str | Iterable[bytes] | BinarySource,
+        data: Bytes | str | Iterable[Bytes] | BinarySource,
         *,
         content_type: str | None = None,
         metadata: dict[str, str] | None = None,
