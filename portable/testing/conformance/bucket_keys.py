@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from portable.buckets import Bucket
-from portable.errors import InvalidArgument, LimitExceeded
+from portable.errors import InvalidArgument, LimitExceeded, NotFound
 
 from .bucket_runs import BucketRuns
 from .harness import Harness
@@ -268,3 +268,19 @@ class BucketKeyConformance(BucketRuns):
                 files.put(key, key)
             for key in ("readme", "README", "ReadMe", "dir/x", "DIR/x", "Dir/X"):
                 assert files.get(key) == key.encode()
+
+    def test_a_key_in_another_case_is_absent_to_every_verb(self, harness: Harness) -> None:
+        with self.running(harness) as (files, _):
+            stored = files.put("dir/readme", b"x")
+            for other in ("dir/README", "DIR/readme", "Dir/Readme"):
+                assert files.get(other) is None
+                assert files.head(other) is None
+                assert files.list(other).objects == []
+                with pytest.raises(NotFound):
+                    files.open(other)
+                with pytest.raises(NotFound):
+                    files.copy(other, "copied")
+                files.delete(other)
+                files.put(other, b"y", if_absent=True)
+                files.delete(other)
+            assert files.list().objects == [stored]
