@@ -103,6 +103,10 @@ class LocalServer(Protocol):
 
     def value_names(self, data: Path, kind: Literal["param", "secret"]) -> list[str]: ...
 
+    def read_param(self, data: Path, name: str) -> str | None:
+        """The value of a param in the data folder, or None; there is no such verb for secrets."""
+        ...
+
     def reset_table(self, data: Path, table: str) -> int:
         """Erases a local table's items; returns how many."""
         ...
