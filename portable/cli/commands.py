@@ -1,0 +1,141 @@
+"""The command `portable`: its verbs, the options that all share, and the one place where errors become exit codes.
+
+Exit codes: 0 done, 1 the app or a step failed, 2 usage, 3 the app cannot be loaded or is misconfigured, 4 credentials
+or permission, 5 provider or network, 6 conflict, 70 a bug of portable, 130 interrupted.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from portable import __version__
+from portable.errors import PortableError
+
+from .render import Output, escape
+
+USAGE, BUG, INTERRUPTED = 2, 70, 130
+ISSUES = "https://github.com/portable-serverless/portable/issues"
+VERBS = {
+    "completion": "Shell completion for bash, zsh or fish.",
+    "config": "Set, read and list the app's params.",
+    "dev": "Run the app on this machine, with reload.",
+    "doctor": "Check this machine and the project.",
+    "explain": "Explain an error code.",
+    "inspect": "Show what the app declares: its manifest.",
+    "invoke": "Run one background handler now.",
+    "new": "Start a new app.",
+    "routes": "List the app's HTTP routes.",
+    "secret": "Set and list the app's secrets.",
+}
+
+
+class Verbs(click.Group):
+    """The verbs by name; a verb's module is imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        found: click.Command = importlib.import_module(f".{cmd_name}", __package__).command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], VERBS, 1)
+            hint = f"did you mean `portable {near[0]}`?" if near else "`portable --help` lists the verbs"
+            raise click.UsageError(f"there is no verb {args[0]!r}; {hint}", ctx) from error
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="portable", message="%(prog)s %(version)s")
+def portable() -> None:
+    """One Python app on a laptop, AWS, Google Cloud or Azure.
+
+    Start with `portable new hello`, then `cd hello` and `portable dev`.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the command line; returns its exit code. Whatever goes wrong is said here, and only here."""
+    output = Output(as_json="--json" in arguments, verbose="--verbose" in arguments)
+    try:
+        code: object = portable.main(list(arguments), prog_name="portable", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        output.say("interrupted")
+        return INTERRUPTED
+    except click.UsageError as error:
+        _usage(error, output)
+        return USAGE
+    except click.ClickException as error:
+        output.say(f"error: {escape(error.format_message())}")
+        return error.exit_code
+    except PortableError as error:
+        if output.verbose:
+            _own_traceback(output)
+        output.fault(error)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read us has seen enough; Python must not complain about it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        _bug(error, arguments, output)
+        return BUG
+
+
+def _usage(error: click.UsageError, output: Output) -> None:
+    message = escape(error.format_message())
+    command = error.ctx.command_path if error.ctx is not None else "portable"
+    output.say(f"error: {message}\n  hint: {command} --help")
+    if output.as_json:
+        output.data(
+            {"error": {"code": "usage", "message": message, "hint": f"{command} --help", "exit_code": USAGE}}, ""
+        )
+
+
+def _own_traceback(output: Output) -> None:
+    import traceback
+
+    output.say(traceback.format_exc().rstrip())
+
+
+def _bug(error: Exception, arguments: Sequence[str], output: Output) -> None:
+    what = f"{type(error).__name__}: {error}"
+    if output.verbose:
+        _own_traceback(output)
+    verb = next((argument for argument in arguments if argument in VERBS), "")
+    output.say(
+        f"error: portable has a bug: {escape(what)}\n"
+        f"  hint: run it again with --verbose and send what it prints to {ISSUES}"
+    )
+    if output.as_json:
+        output.data(
+            {
+                "error": {
+                    "code": "bug",
+                    "message": what,
+                    "hint": f"portable {verb} --verbose, and report it: {ISSUES}",
+                    "exit_code": BUG,
+                }
+            },
+            "",
+        )

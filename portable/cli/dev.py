@@ -1,0 +1,77 @@
+"""`portable dev`: the app on this machine, served, reloaded, with all its triggers."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from portable.adapter import ServeOptions
+from portable.capabilities import PROVIDERS, load_profile
+from portable.errors import ConfigurationError, InvalidArgument
+
+from .options import common, data_option, local_server, path_argument
+from .project import data_folder, find_project
+from .render import Output
+
+PROFILES = ("portable", "strictest", *PROVIDERS)
+
+
+@click.command("dev")
+@path_argument
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the app (default 8000 or the next free; 0: any).")
+@click.option("--console-port", type=click.IntRange(0, 65535), help="Port of the console (default 8001).")
+@data_option
+@click.option("--ready-file", metavar="FILE", type=click.Path(), help="Write the addresses here once it serves.")
+@click.option("--no-reload", is_flag=True, help="Do not watch for edits.")
+@click.option("--as", "profile", type=click.Choice(PROFILES), default="portable", help="Whose limits are in force.")
+@click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, help="Background runs at a time.")
+@click.option("--reset", metavar="TABLE", multiple=True, help="Erase a table's items first (repeatable).")
+@common
+def command(
+    output: Output,
+    path: str | None,
+    port: int | None,
+    console_port: int | None,
+    data: str | None,
+    ready_file: str | None,
+    no_reload: bool,
+    profile: str,
+    workers: int,
+    reset: tuple[str, ...],
+) -> int:
+    """Run the app at PATH (default: here) on this machine, until interrupted.
+
+    An edit is served as soon as it is saved; one that does not import leaves the last good version serving.
+    """
+    refuse_windows()
+    project = find_project(path)
+    folder = data_folder(project, data)
+    load_profile(profile)
+    ready = Path(ready_file).resolve() if ready_file is not None else None
+    if ready is not None and not ready.parent.is_dir():
+        raise InvalidArgument(f"there is no folder {ready.parent} for --ready-file", hint="make it first")
+    server = local_server()
+    for table in reset:
+        erased = server.reset_table(folder, table)
+        output.say(f"table {table}: {erased} items erased")
+    return server.serve(
+        ServeOptions(
+            project=project,
+            data=folder,
+            port=port,
+            console_port=console_port,
+            ready_file=ready,
+            reload=not no_reload,
+            profile=profile,
+            workers=workers,
+        )
+    )
+
+
+def refuse_windows(platform: str = sys.platform) -> None:
+    """Raises ConfigurationError where processes cannot be forked."""
+    if platform == "win32":
+        raise ConfigurationError(
+            "`portable dev` does not run on Windows: it needs fork and Unix sockets",
+            hint="run it inside WSL 2 (https://learn.microsoft.com/windows/wsl/install)",
+        )

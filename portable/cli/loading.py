@@ -1,0 +1,176 @@
+"""The process that imports the user's app for a command: `python -P -m portable.cli.loading REQUEST`.
+
+It writes one JSON document to its stdout: the manifest, or what is wrong. While the app is imported, descriptor 1 is
+stderr, so that nothing the app prints (also from C) gets into the document.
+"""
+
+import difflib
+import importlib
+import json
+import os
+import sys
+from types import ModuleType
+from typing import Any
+
+from portable.errors import DeclarationError, LoadError, Location, NotBound, PortableError
+
+from .project import ATTRIBUTE, Fault, portable_error_fault
+
+Answer = dict[str, Any]
+OURS = ("portable", "importlib", "runpy")
+
+
+def load(root: str, module: str, attribute: str) -> Answer:
+    """`{"manifest": ...}` or `{"faults": [...], "trace": ...}`; never raises for a fault of the app."""
+    sys.path.insert(0, root)
+    file = os.path.join(root, *module.split("."))
+    location = Location(os.path.join(file, "__init__.py") if os.path.isdir(file) else f"{file}.py", 1)
+    try:
+        imported = importlib.import_module(module)
+        return describe(imported, attribute)
+    except NotBound as error:
+        hint = "resources work inside handlers; at import there is no app running yet"
+        where = user_location(error) or location
+        return failed([Fault(error.code, error.message, hint, where)], user_trace(error))
+    except PortableError as error:
+        own = isinstance(error, DeclarationError | LoadError)
+        fault = portable_error_fault(error)
+        return failed(
+            [fault._replace(location=error.location or user_location(error))], None if own else user_trace(error)
+        )
+    except SyntaxError as error:
+        found = Location(error.filename or location.file, error.lineno or 1)
+        return failed([Fault("P2002", f"not Python: {error.msg}", None, found)], user_trace(error))
+    except ModuleNotFoundError as error:
+        return failed([_missing(error, root, module, location)], user_trace(error))
+    except SystemExit as error:
+        fault = Fault(
+            "P2002",
+            f"importing {module} ends the program (SystemExit: {error.code})",
+            "put what ends it under `if __name__ == '__main__':`",
+            user_location(error) or location,
+        )
+        return failed([fault], user_trace(error))
+    except Exception as error:
+        fault = Fault(
+            "P2002",
+            f"importing {module} fails: {type(error).__name__}: {error}",
+            None,
+            user_location(error) or location,
+        )
+        return failed([fault], user_trace(error))
+
+
+def _missing(error: ModuleNotFoundError, root: str, module: str, location: Location) -> Fault:
+    name = error.name or ""
+    if name == module or module.startswith(f"{name}."):
+        message = f"there is no module {module!r} in {root}"
+        return Fault("P2002", message, 'look at [tool.portable] app = "module:name" in pyproject.toml', None)
+    where = user_location(error) or location
+    message = f"{module} imports {name!r}, which is not installed for {sys.executable}"
+    return Fault("P2002", message, f"install it into that Python: uv pip install {name.partition('.')[0]}", where)
+
+
+def describe(module: ModuleType, attribute: str) -> Answer:
+    """The manifest of the App that the module holds, or all that is wrong with it. Raises LoadError."""
+    from portable.app import App, Service
+    from portable.manifest import build_manifest, declaration_errors
+
+    file = module.__file__ or module.__name__
+    names = [name for name, value in vars(module).items() if isinstance(value, App)]
+    found: object = getattr(module, attribute, None)
+    setting = f'[tool.portable] app = "{module.__name__}:{{name}}" in pyproject.toml'
+    if isinstance(found, App):
+        errors = declaration_errors(found)
+        if errors:
+            return failed([portable_error_fault(error) for error in errors], None)
+        return {"manifest": build_manifest(found).to_dict()}
+    if found is not None:
+        kind = "a Service, which is only a part of one" if isinstance(found, Service) else f"a {type(found).__name__}"
+        raise LoadError(
+            f"{attribute!r} in {module.__name__} is no App but {kind}",
+            hint=setting.format(name=names[0]) if names else f'{ATTRIBUTE} = App("name")',
+            location=Location(file, 1),
+        )
+    near = difflib.get_close_matches(attribute, names, 1) or names
+    several = f"; it has the Apps {', '.join(names)}" if len(names) > 1 else ""
+    raise LoadError(
+        f"{module.__name__} has no {attribute!r}{several}",
+        hint=f"name it {attribute}, or say so: {setting.format(name=near[0])}"
+        if near
+        else 'from portable import App; app = App("name")',
+        location=Location(file, 1),
+    )
+
+
+def failed(faults: list[Fault], trace: str | None) -> Answer:
+    listed = [
+        {
+            "code": fault.code,
+            "message": fault.message,
+            "hint": fault.hint,
+            "location": fault.location._asdict() if fault.location else None,
+        }
+        for fault in faults
+    ]
+    return {"faults": listed, "trace": trace}
+
+
+def is_ours(name: str) -> bool:
+    package = name.partition(".")[0]
+    return package in OURS or package.startswith("portable_") or name.startswith("_frozen_importlib")
+
+
+def user_location(error: BaseException) -> Location | None:
+    """The innermost line of the user's own code (not of a library) that an exception went through."""
+    best: Location | None = None
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        name = str(trace.tb_frame.f_globals.get("__name__", ""))
+        installed = "site-packages" in file or file.startswith((sys.base_prefix, "<"))
+        if not is_ours(name) and name != "__main__" and (not installed or best is None):
+            best = Location(file, trace.tb_lineno)
+        trace = trace.tb_next
+    return best
+
+
+def user_trace(error: BaseException) -> str:
+    """The traceback as Python prints it, without the frames of portable and the import system."""
+    import traceback
+
+    shown = traceback.TracebackException.from_exception(error)
+    inside: traceback.TracebackException | None = shown
+    while inside is not None:
+        inside.stack = traceback.StackSummary.from_list(
+            [frame for frame in inside.stack if not _hidden(frame.filename)]
+        )
+        inside = inside.__cause__ or (None if inside.__suppress_context__ else inside.__context__)
+    return "".join(shown.format())
+
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def _hidden(file: str) -> bool:
+    return file.startswith(("<frozen importlib", "<frozen runpy", HERE + os.sep)) or (
+        f"{os.sep}importlib{os.sep}__init__" in file
+    )
+
+
+def main() -> None:
+    request = json.loads(sys.argv[1])
+    sys.argv = [request["module"]]
+    document = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    answer = load(request["root"], request["module"], request["attribute"])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    json.dump(answer, document)
+    document.close()
+    # Threads and exit handlers of the app must not hold the command up.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
