@@ -27,7 +27,11 @@ Schema = dict[str, Any]
 
 def is_record(type_: Any) -> bool:
     """Whether a type is a NamedTuple's."""
-    return isinstance(type_, type) and issubclass(type_, tuple) and "_fields" in vars(type_)
+    return isinstance(type_, type) and tuple in type_.__bases__ and "_fields" in type_.__dict__
+
+
+def kind_of(value: object) -> Any:
+    return type(value)
 
 
 def pairs(type_: object) -> tuple[Any, Any] | None:
@@ -48,11 +52,10 @@ def to_plain(value: Any, root: str, annotation: Any = None) -> Any:
     """A spec as JSON-able values; files are written relative to `root`."""
     if isinstance(value, Location):
         return {"file": relative(value.file, root), "line": value.line}
-    kind: type[Any] = type(value)
-    if is_record(kind):
+    if is_record(kind_of(value)):
         return _record(value, root)
     if isinstance(value, tuple):
-        items = cast("tuple[Any, ...]", value)
+        items: tuple[Any, ...] = value
         found = next((pairs(choice) for choice in (annotation, *get_args(annotation)) if pairs(choice)), None)
         if found is not None:
             return {key: to_plain(item, root, found[1]) for key, item in sorted(items)}
@@ -61,7 +64,7 @@ def to_plain(value: Any, root: str, annotation: Any = None) -> Any:
 
 
 def _record(value: Any, root: str) -> dict[str, Any]:
-    kind: Any = type(value)
+    kind = kind_of(value)
     hints = get_type_hints(kind)
     found: dict[str, Any] = {}
     if kind in TRIGGER_TYPES:
