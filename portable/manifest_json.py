@@ -54,12 +54,11 @@ def to_plain(value: Any, root: str, annotation: Any = None) -> Any:
         return {"file": relative(value.file, root), "line": value.line}
     if is_record(kind_of(value)):
         return _record(value, root)
-    if isinstance(value, tuple):
-        items: tuple[Any, ...] = value
+    if kind_of(value) is tuple:
         found = next((pairs(choice) for choice in (annotation, *get_args(annotation)) if pairs(choice)), None)
         if found is not None:
-            return {key: to_plain(item, root, found[1]) for key, item in sorted(items)}
-        return [to_plain(item, root) for item in items]
+            return {key: to_plain(item, root, found[1]) for key, item in sorted(value)}
+        return [to_plain(item, root) for item in value]
     return value
 
 

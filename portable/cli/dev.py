@@ -7,9 +7,9 @@ import click
 
 from portable.adapter import ServeOptions
 from portable.capabilities import PROVIDERS, load_profile
-from portable.errors import ConfigurationError, InvalidArgument
+from portable.errors import ConfigurationError
 
-from .options import common, data_option, local_server, path_argument
+from .options import Misuse, common, data_option, local_server, path_argument
 from .project import data_folder, find_project
 from .render import Output
 
@@ -49,7 +49,7 @@ def command(
     load_profile(profile)
     ready = Path(ready_file).resolve() if ready_file is not None else None
     if ready is not None and not ready.parent.is_dir():
-        raise InvalidArgument(f"there is no folder {ready.parent} for --ready-file", hint="make it first")
+        raise Misuse(f"there is no folder {ready.parent} for --ready-file", hint="make it first")
     server = local_server()
     for table in reset:
         erased = server.reset_table(folder, table)

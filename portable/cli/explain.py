@@ -8,9 +8,7 @@ from pathlib import Path
 
 import click
 
-from portable.errors import NotFound
-
-from .options import common
+from .options import Misuse, common
 from .render import Output
 
 NAME = re.compile(r"P\d{4}\.md")
@@ -39,7 +37,7 @@ def command(output: Output, code: str | None) -> None:
     wanted = code.upper()
     if wanted not in known:
         near = difflib.get_close_matches(wanted, known, 1)
-        raise NotFound(
+        raise Misuse(
             f"there is no error code {code!r}",
             hint=f"did you mean {near[0]}?" if near else "`portable explain` lists them",
         )

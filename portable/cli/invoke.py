@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from portable.codec import parse_json
-from portable.errors import InvalidArgument, NotFound, PortableError
+from portable.errors import PortableError
 
-from .options import app_option, common, data_option, local_server
+from .options import Misuse, app_option, common, data_option, local_server
 from .project import data_folder, find_project, load_manifest
 from .render import Output, escape
 
@@ -43,7 +43,7 @@ def command(output: Output, name: str, payload: str, path: str | None, data: str
 
 
 def read_payload(payload: str) -> str:
-    """The JSON text that `--payload` stands for. Raises InvalidArgument or NotFound."""
+    """The JSON text that `--payload` stands for. Raises Misuse."""
     if payload == "-":
         text, source = sys.stdin.read(), "stdin"
     elif payload.startswith("@"):
@@ -52,31 +52,31 @@ def read_payload(payload: str) -> str:
         try:
             text = file.read_text(encoding="utf-8")
         except FileNotFoundError as error:
-            raise NotFound(f"there is no file {source}", hint="--payload @FILE reads the payload from FILE") from error
+            raise Misuse(f"there is no file {source}", hint="--payload @FILE reads the payload from FILE") from error
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidArgument(f"{source} cannot be read as UTF-8 text: {error}") from error
+            raise Misuse(f"{source} cannot be read as UTF-8 text: {error}") from error
     else:
         text, source = payload, "--payload"
     try:
         parse_json(text)
     except PortableError as error:
         hint = "quote it for the shell: --payload '{\"id\": 1}'; a text is '\"so\"'"
-        raise InvalidArgument(f"{source} is {error.message}", hint=hint) from error
+        raise Misuse(f"{source} is {error.message}", hint=hint) from error
     return text
 
 
 def check_handler(manifest: dict[str, Any], name: str) -> None:
-    """Raises NotFound for a handler that there is not, InvalidArgument for one that answers HTTP."""
+    """Raises Misuse for a handler that there is not, and for one that answers HTTP."""
     handlers = {handler["name"]: handler for handler in manifest["handlers"]}
     if name not in handlers:
         background = [key for key, handler in handlers.items() if handler["trigger"]["type"] != "route"]
         near = difflib.get_close_matches(name, background, 1)
         listed = ", ".join(background) or "none"
-        raise NotFound(
+        raise Misuse(
             f"there is no handler {name!r}", hint=f"did you mean {near[0]}?" if near else f"there are: {listed}"
         )
     trigger = handlers[name]["trigger"]
     if trigger["type"] == "route":
-        raise InvalidArgument(
+        raise Misuse(
             f"{name} answers HTTP", hint=f"request it: {trigger['methods'][0]} {trigger['path']} on `portable dev`"
         )

@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from portable.app import suggest_name
-from portable.errors import Conflict, InvalidArgument
 
-from .options import common
+from .options import Misuse, Occupied, common
 from .render import Output
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
@@ -31,14 +30,14 @@ def command(output: Output, name: str) -> None:
     folder = Path(name)
     title = folder.resolve().name
     if NAME.fullmatch(title) is None:
-        raise InvalidArgument(
+        raise Misuse(
             f"{title!r} is not lower-case letters, digits and hyphens (1-63, a letter first)",
             hint=f"portable new {suggest_name(title)}",
         )
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise Conflict(f"{name} is there and no folder", hint="choose another name")
+        raise Occupied(f"{name} is there and no folder", hint="choose another name")
     if folder.is_dir() and any(folder.iterdir()):
-        raise Conflict(f"the folder {name} is not empty", hint="choose another name, or empty it")
+        raise Occupied(f"the folder {name} is not empty", hint="choose another name, or empty it")
     written = write_app(folder, title)
     output.data(
         {"name": title, "folder": str(folder.resolve()), "files": written},

@@ -7,12 +7,24 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 import click
 
 from portable.adapter import LocalServer, find_adapter
-from portable.errors import ConfigurationError
+from portable.errors import ConfigurationError, Conflict, InvalidArgument
 
 from .render import Output
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Misuse(InvalidArgument):
+    """An argument of the command line that cannot be meant: exit code 2."""
+
+    exit_code = 2
+
+
+class Occupied(Conflict):
+    """Something is where the command would write: exit code 6."""
+
+    exit_code = 6
 
 
 def common(function: Callable[Concatenate[Output, P], R]) -> Callable[P, R]:

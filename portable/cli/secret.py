@@ -4,9 +4,7 @@ import sys
 
 import click
 
-from portable.errors import InvalidArgument
-
-from .options import app_option, common, data_option
+from .options import Misuse, app_option, common, data_option
 from .render import Output, columns
 from .values import values
 
@@ -31,14 +29,14 @@ def set_(output: Output, name: str, from_stdin: bool, path: str | None, data: st
 
 
 def read_secret(name: str, from_stdin: bool) -> str:
-    """The value, never from the command line (which others on the machine can see). Raises InvalidArgument."""
+    """The value, never from the command line (which others on the machine can see). Raises Misuse."""
     if from_stdin:
         value = sys.stdin.read().removesuffix("\n").removesuffix("\r")
         if not value:
-            raise InvalidArgument("stdin is empty", hint=f"portable secret set {name} --from-stdin < FILE")
+            raise Misuse("stdin is empty", hint=f"portable secret set {name} --from-stdin < FILE")
         return value
     if not sys.stdin.isatty():
-        raise InvalidArgument("there is no terminal to ask on", hint=f"portable secret set {name} --from-stdin < FILE")
+        raise Misuse("there is no terminal to ask on", hint=f"portable secret set {name} --from-stdin < FILE")
     return str(click.prompt(f"value of {name}", hide_input=True, confirmation_prompt=True, err=True))
 
 

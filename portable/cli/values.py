@@ -9,7 +9,7 @@ from portable.capabilities import load_profile
 from portable.config import check_value
 from portable.errors import LoadError, NotFound
 
-from .options import local_server
+from .options import Misuse, local_server
 from .project import data_folder, find_project, load_manifest
 from .render import Output
 
@@ -34,18 +34,18 @@ class Values(NamedTuple):
         ]
 
     def require(self, name: str) -> None:
-        """Raises NotFound if the app declares no such value; an app that does not load is not asked."""
+        """Raises Misuse if the app declares no such value; an app that does not load is not asked."""
         if self.declared is None or name in self.declared:
             return
         near = difflib.get_close_matches(name, self.declared, 1)
         listed = ", ".join(self.declared) or "none"
-        raise NotFound(
+        raise Misuse(
             f"the app has no {self.kind} {name!r}",
             hint=f"did you mean {near[0]}?" if near else f"it declares: {listed}",
         )
 
     def write(self, name: str, value: str) -> None:
-        """Checks and keeps a value. Raises NotFound, InvalidArgument, LimitExceeded."""
+        """Checks and keeps a value. Raises Misuse, InvalidArgument, LimitExceeded."""
         self.require(name)
         check_value(self.kind, name, value, load_profile())
         self.server.write_value(self.folder, self.kind, name, value)
