@@ -14,7 +14,7 @@ import click
 from portable import __version__
 from portable.errors import PortableError
 
-from .render import Output, escape
+from .render import Output, ReaderGone, escape
 
 USAGE, BUG, INTERRUPTED = 2, 70, 130
 ISSUES = "https://github.com/portable-serverless/portable/issues"
@@ -75,7 +75,6 @@ def run(arguments: Sequence[str]) -> int:
     output = Output(as_json="--json" in arguments, verbose="--verbose" in arguments)
     try:
         code: object = portable.main(list(arguments), prog_name="portable", standalone_mode=False)
-        sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -93,8 +92,8 @@ def run(arguments: Sequence[str]) -> int:
             _own_traceback(output)
         output.fault(error)
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read us has seen enough; Python must not complain about it again at exit.
+    except ReaderGone:
+        # Python must not complain about it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:

@@ -17,6 +17,10 @@ from .project import AppFailure, Fault
 CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
+class ReaderGone(Exception):
+    """Whoever read stdout has seen enough."""
+
+
 class Output:
     """Where one command writes. `as_json`: data as JSON; `verbose`: tracebacks of ours too."""
 
@@ -26,7 +30,11 @@ class Output:
 
     def data(self, value: Any, text: str) -> None:
         """The command's result: `value` with --json, else `text`."""
-        print(json.dumps(value, indent=2, ensure_ascii=False) if self.as_json else text, file=sys.stdout)
+        try:
+            print(json.dumps(value, indent=2, ensure_ascii=False) if self.as_json else text, flush=True)
+        except BrokenPipeError as error:
+            # click would end the process with 1 here.
+            raise ReaderGone from error
 
     def say(self, text: str) -> None:
         """Talk, for people only."""
@@ -45,7 +53,7 @@ class Output:
             first["exit_code"] = error.exit_code
             if others:
                 first["also"] = others
-            print(json.dumps({"error": first}, indent=2, ensure_ascii=False))
+            self.data({"error": first}, "")
 
 
 def fault_of(error: PortableError) -> Fault:
