@@ -38,8 +38,11 @@ def test_routes_lists_method_path_handler_and_place(command: Command) -> None:
 
 def test_routes_shows_services_below_their_prefix_and_static_folders(command: Command) -> None:
     routes = command("routes", FATFIRE, "--json").json["routes"]
-    assert {"kind": "static", "methods": [], "path": "/*", "handler": None} == {
-        key: routes[0][key] for key in ("kind", "methods", "path", "handler")
+    assert {key: routes[0][key] for key in ("kind", "methods", "path", "handler")} == {
+        "kind": "static",
+        "methods": [],
+        "path": "/*",
+        "handler": None,
     }
     assert any(route["path"].startswith("/api/exchange/") for route in routes)
 
