@@ -4,7 +4,6 @@ import difflib
 import re
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from pathlib import Path
 
 import click
 
@@ -15,12 +14,10 @@ NAME = re.compile(r"P\d{4}\.md")
 
 
 def pages() -> dict[str, Traversable]:
-    """The pages by code: in the wheel beside this module, in a checkout under docs/errors."""
-    for folder in (files("portable.cli").joinpath("errors"), Path(__file__).parents[2] / "docs" / "errors"):
-        if folder.is_dir():
-            found = {page.name.removesuffix(".md"): page for page in folder.iterdir() if NAME.fullmatch(page.name)}
-            return dict(sorted(found.items()))
-    return {}
+    """The pages by code."""
+    folder = files("portable.cli").joinpath("errors")
+    found = {page.name.removesuffix(".md"): page for page in folder.iterdir() if NAME.fullmatch(page.name)}
+    return dict(sorted(found.items()))
 
 
 @click.command("explain")

@@ -15,7 +15,12 @@ from portable.manifest import build_manifest
 from portable.testing import running
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("**/*.md")),
+    *sorted((ROOT / "portable/cli/errors").glob("*.md")),
+]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FRAGMENT = "# ..."
@@ -138,3 +143,9 @@ def test_every_design_note_says_what_lost() -> None:
         assert re.match(r"# \d{4}: ", text), note.name
         for heading in ("## The question", "## Decided", "## What lost"):
             assert heading in text, f"{note.name}: {heading}"
+
+
+def test_every_page_of_errors_is_in_the_list() -> None:
+    text = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    pages = sorted((ROOT / "portable/cli/errors").glob("P*.md"))
+    assert [page.stem for page in pages if f"[{page.stem}](../portable/cli/errors/{page.name})" not in text] == []

@@ -71,7 +71,7 @@ def test_what_apps_and_adapters_need_is_in_it(names: set[str], name: str) -> Non
 
 
 def test_every_page_of_errors_is_in_it(names: set[str]) -> None:
-    pages = {f"portable/cli/errors/{page.name}" for page in (ROOT / "docs/errors").glob("P*.md")}
+    pages = {f"portable/cli/errors/{page.name}" for page in (ROOT / "portable/cli/errors").glob("P*.md")}
     assert len(pages) >= 16
     assert pages - names == set()
 
