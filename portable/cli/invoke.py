@@ -13,7 +13,7 @@ from portable.errors import PortableError
 
 from .options import Misuse, app_option, common, data_option, local_server
 from .project import data_folder, find_project, load_manifest
-from .render import Output, escape
+from .render import Output, escape, talk_on_stderr
 
 
 @click.command("invoke")
@@ -30,7 +30,9 @@ def command(output: Output, name: str, payload: str, path: str | None, data: str
     body = read_payload(payload)
     project = find_project(path)
     check_handler(load_manifest(project), name)
-    outcome = local_server().invoke(project, data_folder(project, data), name, body)
+    folder = data_folder(project, data)
+    with talk_on_stderr():
+        outcome = local_server().invoke(project, folder, name, body)
     value: Any = None if outcome.result is None else json.loads(outcome.result)
     if outcome.traceback:
         output.say(escape(outcome.traceback.rstrip()))

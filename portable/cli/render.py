@@ -7,7 +7,8 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from portable.errors import Location, PortableError
@@ -54,6 +55,20 @@ class Output:
             if others:
                 first["also"] = others
             self.data({"error": first}, "")
+
+
+@contextmanager
+def talk_on_stderr() -> Iterator[None]:
+    """What is written to descriptor 1 meanwhile, by whatever code of the user, goes to stderr: it is not our data."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def fault_of(error: PortableError) -> Fault:
