@@ -133,7 +133,7 @@ def test_the_pages_say_the_status_and_exit_code_that_the_class_has(command: Comm
 
 
 def test_an_unknown_code_is_a_usage_error(command: Command) -> None:
-    done = command("explain", "P1013")
+    done = command("explain", "P1014")
     assert done.code == 2
     assert "did you mean" in done.err
 
