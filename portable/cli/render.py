@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -58,7 +58,7 @@ class Output:
 
 
 @contextmanager
-def talk_on_stderr() -> Iterator[None]:
+def talk_on_stderr() -> Generator[None, None, None]:
     """What is written to descriptor 1 meanwhile, by whatever code of the user, goes to stderr: it is not our data."""
     sys.stdout.flush()
     kept = os.dup(1)
