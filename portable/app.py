@@ -10,7 +10,9 @@ from .capabilities import PROVIDERS
 from .config import Param, Secret
 from .errors import DeclarationError, Location, caller_location
 from .http import CORS, Middleware
-from .schedules import check_cron, check_zone, every_to_cron
+from .retries import check_retry
+from .schedules import check_cron, check_policies, check_zone, every_to_cron
+from .signatures import function_location, function_name
 from .specs import (
     Grouping,
     HandlerSpec,
@@ -24,7 +26,7 @@ from .specs import (
     Trigger,
 )
 from .tables import Table
-from .tasks import declare_task
+from .tasks import TaskDeclaration
 from .topics import Topic
 
 if TYPE_CHECKING:
@@ -38,14 +40,6 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MEMORY_SIZES = (512, 2048, 4096)
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 SEGMENT = re.compile(r"\{[A-Za-z_]\w*\}|[A-Za-z0-9._~!$&'()*+,;=:@-]+")
-
-
-def function_location(function: Callable[..., Any]) -> Location:
-    """Where a function is defined; the calling line for callables without code of their own."""
-    while hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
-    code = getattr(function, "__code__", None)
-    return Location(code.co_filename, code.co_firstlineno) if code is not None else caller_location()
 
 
 def check_name(kind: str, name: object, location: Location) -> str:
@@ -328,29 +322,13 @@ class Service(Registry):
 
     # Background
 
-    def task(
-        self,
-        *,
-        max_attempts: int = 5,
-        min_backoff: float = 1.0,
-        max_backoff: float = 300.0,
-        timeout: int = 300,
-        memory: int | None = None,
-        uses: list[Grant] | None = None,
-        name: str | None = None,
-    ) -> "declare_task":
+    @property
+    def task(self) -> TaskDeclaration:
         """Makes the decorated function a Task: `task.send(payload)` queues a run, calling it stays a plain call.
 
-        At least once, unordered; at most `max_attempts` starts (1-100), then the dead letters; `timeout` at most 900 s.
+        `@app.task`, or with options `@app.task(max_attempts=5, min_backoff=1, max_backoff=300, timeout=300)`.
         """
-        return declare_task(
-            self,
-            retry=RetryPolicy(max_attempts, min_backoff, max_backoff),
-            timeout=timeout,
-            memory=memory,
-            uses=uses,
-            name=name,
-        )
+        return TaskDeclaration(self)
 
     def every(
         self,
@@ -370,7 +348,9 @@ class Service(Registry):
         def register(function: F) -> F:
             location = function_location(function)
             cron = every_to_cron(minutes=minutes, hours=hours, days=days, location=location)
-            schedule = Schedule(cron, "UTC", missed, overlap, RetryPolicy(max_attempts))
+            check_policies(missed, overlap, location)
+            retry = check_retry(f"every: {function_name(function)}", RetryPolicy(max_attempts), location)
+            schedule = Schedule(cron, "UTC", missed, overlap, retry)
             self.register_handler(function, schedule, timeout=timeout, memory=memory, uses=uses)
             return function
 
@@ -395,12 +375,10 @@ class Service(Registry):
 
         def register(function: F) -> F:
             location = function_location(function)
+            check_policies(missed, overlap, location)
+            retry = check_retry(f"cron: {function_name(function)}", RetryPolicy(max_attempts), location)
             schedule = Schedule(
-                check_cron(expression, location),
-                check_zone(zone, location),
-                missed,
-                overlap,
-                RetryPolicy(max_attempts),
+                check_cron(expression, location), check_zone(zone, location), missed, overlap, retry
             )
             self.register_handler(function, schedule, timeout=timeout, memory=memory, uses=uses)
             return function
@@ -431,7 +409,7 @@ class Service(Registry):
         name: str | None = None,
     ) -> Handler:
         location = function_location(function)
-        found = name or getattr(function, "__name__", type(function).__name__)
+        found = name or function_name(function)
         taken = self.handlers.get(found)
         if taken is not None and taken.function is function and name is None:
             number = 2

@@ -13,6 +13,7 @@
     ├── Unsupported        P1010  501   this provider cannot
     ├── NotBound           P1011  500   used before the app runs
     ├── HTTPError          P1012  any   a handler's own answer
+    ├── TaskFailed         P1013  500   the run that was asked for its result failed for good
     ├── DeclarationError   P2001  500   the app is declared wrongly
     ├── LoadError          P2002  500   the app cannot be imported
     ├── ConfigurationError P2003  500   a setting or file of the project is wrong
@@ -206,6 +207,13 @@ class HTTPError(PortableError):
         super().__init__(message)
         self.status = status
         self.headers = headers or {}
+
+
+class TaskFailed(PortableError):
+    """A task's run was asked for its result and had failed for good; the message has its last error."""
+
+    code = "P1013"
+    title = "The task failed"
 
 
 class DeclarationError(PortableError):

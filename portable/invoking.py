@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .binding import Handler, current_binding, current_context
 from .codec import to_json
 from .context import Context
-from .errors import DeclarationError, InvalidArgument, PortableError
+from .errors import InvalidArgument, PortableError
 from .identifiers import is_traceparent, new_ids
 from .invocation import Invocation, Outcome
-from .parameters import ABSENT, declared_parameters
-from .scalars import without_metadata, without_none
+from .retries import backoff
+from .signatures import handler_parameters
 from .specs import Delivery, RetryPolicy, Route, Schedule
 
 if TYPE_CHECKING:
@@ -46,36 +46,11 @@ def plan_handlers(app: "App") -> dict[str, BackgroundHandler]:
 
 
 def plan(handler: Handler) -> tuple[tuple[str, str, bool], ...]:
-    """(parameter, what it takes, keyword-only) for each parameter. Raises DeclarationError."""
+    """(parameter, what it takes, keyword-only) for each parameter that is filled. Raises DeclarationError."""
     spec = handler.spec
     scheduled = isinstance(spec.trigger, Schedule)
-    takes: list[tuple[str, str, bool]] = []
-    for declared in declared_parameters(handler.function, spec.location):
-        inner = without_none(without_metadata(declared.annotation)[0])[0]
-        if inner is Context:
-            what = "context"
-        elif scheduled and inner is datetime:
-            what = "moment"
-        elif scheduled:
-            if declared.default is not ABSENT:
-                continue
-            raise DeclarationError(
-                f"{spec.name}: a schedule has no payload for parameter {declared.name!r}",
-                hint="take nothing, Context, or a datetime for the scheduled time",
-                location=spec.location,
-            )
-        else:
-            what = "payload"
-        if what in [taken for _, taken, _ in takes]:
-            if declared.default is not ABSENT:
-                continue
-            raise DeclarationError(
-                f"{spec.name}: parameter {declared.name!r} is one too many",
-                hint="a background handler takes one payload and a Context; put several values into one model",
-                location=spec.location,
-            )
-        takes.append((declared.name, what, declared.keyword))
-    return tuple(takes)
+    found = handler_parameters(handler.function, spec.location, name=spec.name, scheduled=scheduled)
+    return tuple((declared.name, what, declared.keyword) for declared, what in found)
 
 
 def invoke(dispatcher: "Dispatcher", handlers: dict[str, BackgroundHandler], invocation: Invocation) -> Outcome:
@@ -109,7 +84,7 @@ def invoke(dispatcher: "Dispatcher", handlers: dict[str, BackgroundHandler], inv
 def run(dispatcher: "Dispatcher", planned: BackgroundHandler, invocation: Invocation, context: Context) -> Outcome:
     handler = planned.handler
     try:
-        payload = handler.decode.decode_json(invocation.body) if handler.decode is not None else None
+        payload = decoded(handler.decode, invocation)
     except Exception as error:
         # What does not decode now never will.
         return Outcome("dead", error=one_line(f"the payload does not decode: {error}"))
@@ -129,11 +104,19 @@ def run(dispatcher: "Dispatcher", planned: BackgroundHandler, invocation: Invoca
             result.close()
             raise TypeError("the handler returned a generator, which nothing runs")
         text = None if result is None else to_json(result)
-    except SystemExit as exit:
-        return failure(planned, invocation, RuntimeError(f"the handler called sys.exit({exit.code!r})"), exit)
+    except SystemExit as end:
+        return failure(planned, invocation, RuntimeError(f"the handler called sys.exit({end.code!r})"), end)
     except Exception as error:
         return failure(planned, invocation, error, error)
     return Outcome("succeeded", result=text)
+
+
+def decoded(codec: Any, invocation: Invocation) -> Any:
+    """The payload. A codec that needs more than the body (an Event's id and time) has `decode_invocation`."""
+    if codec is None:
+        return None
+    whole = getattr(codec, "decode_invocation", None)
+    return codec.decode_json(invocation.body) if whole is None else whole(invocation)
 
 
 def moment(invocation: Invocation) -> datetime:
@@ -147,8 +130,6 @@ def failure(
 ) -> Outcome:
     """`failed` with the wait before the next attempt, `dead` when there is none."""
     from random import random
-
-    from .tasks import backoff
 
     name = type(error).__name__
     text = error.message if isinstance(error, PortableError) else str(error)
@@ -191,7 +172,7 @@ def reporter(planned: BackgroundHandler, invocation: Invocation) -> Callable[[fl
     if resource is None:
         return None
 
-    def report(fraction: float, note: str | None) -> None:
+    def report(fraction: Any, note: str | None) -> None:
         if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or not 0 <= fraction <= 1:
             raise InvalidArgument(f"progress {fraction!r} is not a number from 0 to 1")
         resource._call("report", invocation.id, resource._driver.report, invocation.id, float(fraction), note)

@@ -13,17 +13,8 @@ from .context import Context
 from .errors import DeclarationError, HTTPError, InvalidArgument, Location, Problem
 from .http import Request, UploadFile
 from .scalars import collection, scalar_converter, without_metadata, without_none
+from .signatures import ABSENT, Declared, declared_parameters
 from .specs import Route
-
-
-class Absent:
-    """The type of ABSENT: no default, no value."""
-
-    def __repr__(self) -> str:
-        return "ABSENT"
-
-
-ABSENT = Absent()
 
 
 class Marker:
@@ -148,77 +139,6 @@ def plan_route(function: Callable[..., Any], route: Route, prefix: str, location
     names = {segment[1:-1] for segment in template.split("/") if segment.startswith("{")}
     planner = Planner(function, names, route.methods, location)
     return planner.plan()
-
-
-class Declared(NamedTuple):
-    """One parameter of a function as it stands in the code."""
-
-    name: str
-    annotation: Any
-    default: Any
-    keyword: bool
-
-
-def declared_parameters(function: Callable[..., Any], location: Location) -> list[Declared]:
-    """A function's parameters without `inspect` (that costs more than the rest of the framework to import).
-
-    Wrappers made with functools.wraps are looked through; `self` of a bound method is left out. Raises
-    DeclarationError for *args, **kwargs, positional-only oddities and annotations that do not resolve.
-    """
-    bound = 0
-    inner: Any = function
-    while True:
-        if hasattr(inner, "__wrapped__"):
-            inner = inner.__wrapped__
-        elif hasattr(inner, "__func__"):
-            inner, bound = inner.__func__, 1
-        elif getattr(inner, "__code__", None) is None and hasattr(type(inner), "__call__") and not isinstance(inner, type):
-            call = getattr(type(inner), "__call__")  # noqa: B004, B009
-            if getattr(call, "__code__", None) is None:
-                raise DeclarationError(
-                    f"{function!r} has no signature that can be read", hint="use a def", location=location
-                )
-            inner, bound = call, 1
-        else:
-            break
-    code = getattr(inner, "__code__", None)
-    if code is None:
-        raise DeclarationError(f"{function!r} is not a function", hint="decorate a def", location=location)
-    name = getattr(inner, "__name__", "handler")
-    if code.co_flags & 0x0C:
-        raise DeclarationError(
-            f"{name} takes *args or **kwargs, which nothing can fill", hint="name its parameters", location=location
-        )
-    annotations = resolved_annotations(inner, location)
-    count: int = code.co_argcount
-    names: tuple[str, ...] = code.co_varnames
-    defaults: tuple[Any, ...] = inner.__defaults__ or ()
-    first = count - len(defaults)
-    found = [
-        Declared(names[i], annotations.get(names[i], ABSENT), defaults[i - first] if i >= first else ABSENT, False)
-        for i in range(bound, count)
-    ]
-    named: dict[str, Any] = inner.__kwdefaults__ or {}
-    found.extend(
-        Declared(key, annotations.get(key, ABSENT), named.get(key, ABSENT), True)
-        for key in names[count : count + code.co_kwonlyargcount]
-    )
-    return found
-
-
-def resolved_annotations(function: Any, location: Location) -> dict[str, Any]:
-    """Annotations with their strings evaluated. Raises DeclarationError, naming what does not resolve."""
-    annotations: dict[str, Any] = getattr(function, "__annotations__", {})
-    if not any(isinstance(value, str) or get_args(value) for value in annotations.values()):
-        return annotations
-    try:
-        return get_type_hints(function, include_extras=True)
-    except Exception as error:
-        raise DeclarationError(
-            f"the annotations of {getattr(function, '__name__', function)} do not resolve: {error}",
-            hint="import the types at run time, outside `if TYPE_CHECKING:`, at the top of the module",
-            location=location,
-        ) from error
 
 
 def is_document(annotation: Any) -> bool:

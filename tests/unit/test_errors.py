@@ -16,6 +16,7 @@ TREE = {
     "Unsupported": ("P1010", 501, 1),
     "NotBound": ("P1011", 500, 1),
     "HTTPError": ("P1012", 500, 1),
+    "TaskFailed": ("P1013", 500, 1),
     "DeclarationError": ("P2001", 500, 3),
     "LoadError": ("P2002", 500, 3),
     "ConfigurationError": ("P2003", 500, 3),
