@@ -72,5 +72,5 @@ def index(note: Note) -> None:
 
 @files.on_created(prefix="inbox/")
 def received(event: ObjectEvent) -> None:
-    text = files.require(event.key).read().decode()
+    text = files.require(event.key).decode()
     summarise.send(Note(owner="inbox", id=event.key, text=text))
