@@ -59,7 +59,7 @@ for number in range(9):
 @app.middleware
 def passing(request):  # type: ignore[no-untyped-def]
     response = yield
-    return response  # noqa: RET504
+    return response
 
 
 @app.post("/orders/{order_id}")

@@ -1,6 +1,6 @@
 """Portfolios, assets and liabilities: what is not a bank account and is valued by hand or by file."""
 
-from fatfire.models import Asset, Holdings, Liability, NewAsset, NewLiability, NewPortfolio, Portfolio
+from fatfire.models import Asset, Holding, Holdings, Liability, NewAsset, NewLiability, NewPortfolio, Portfolio
 from fatfire.services import exchange
 from portable import Change, InvalidArgument
 
@@ -48,7 +48,7 @@ def save_holdings(user: str, body: Holdings) -> Holdings:
     return everything(user)
 
 
-def check_convertible(holding: NewAsset | NewLiability) -> None:
+def check_convertible(holding: Holding) -> None:
     """Refuses a currency that could not be converted when net worth is asked for."""
     row = exchange.open_book().row(holding.valuations[-1].on)
     if holding.currency not in row.rates:

@@ -93,9 +93,9 @@ def import_statement(received: Received) -> None:
     """Imports one object of the bucket, whole or not at all; a bad file ends in its record, not in the dead letters."""
     record = record_of(received.key)
     exchange.ensure_loaded()
-    stored = statements.require(received.key)
     try:
-        found = parse(record.filename, stored.size, stored.read)
+        with statements.open(received.key) as stored:
+            found = parse(record.filename, stored.size, stored.read)
         check_currencies(found)
     except StatementError as error:
         fault = ImportFault(line=error.line, message=error.message)
