@@ -313,7 +313,8 @@ def valuations(
     chance: random.Random, start: float, drift: float, swing: float, units: list[int]
 ) -> list[dict[str, str]]:
     """Month-end prices that wander around a steady monthly drift (a fraction), with the units held then."""
-    price, found = start, []
+    price = start
+    found: list[dict[str, str]] = []
     for day, held in zip(month_ends(), units, strict=True):
         found.append({"on": day.isoformat(), "price": f"{price:.2f}", "units": str(held)})
         price *= 1 + drift + chance.uniform(-swing, swing)
@@ -332,7 +333,8 @@ def holdings(chance: random.Random) -> bytes:
             (ends[17], 1250000),
         ]
     ]
-    mortgage, balance = [], 612480.0
+    mortgage: list[dict[str, str]] = []
+    balance = 612480.0
     for day in ends:
         mortgage.append({"on": day.isoformat(), "price": f"{balance:.2f}"})
         balance -= 3842 - (balance - 60000) * 0.0594 / 12

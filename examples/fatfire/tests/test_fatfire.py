@@ -262,7 +262,8 @@ def test_bad_requests_get_a_problem_that_says_so(
 
 
 def test_every_fault_of_a_body_is_listed(me: Household) -> None:
-    asset: dict[str, object] = {"id": "BAD", "portfolio": "x", "name": "", "kind": "boat", "currency": "AUD", "valuations": []}
+    bad = {"id": "BAD", "portfolio": "x", "name": "", "kind": "boat", "currency": "AUD"}
+    asset: dict[str, object] = {**bad, "valuations": []}
     status, problem = me.call("PUT", "/api/users/me/holdings", {"assets": [asset]})
     text = json.dumps(problem)
     assert status == 422

@@ -58,7 +58,8 @@ def months_since(content: bytes, month: str) -> list[RateMonth]:
         rows = csv.reader(io.StringIO(unpack(content)))
     except (zipfile.BadZipFile, UnicodeDecodeError) as error:
         raise InvalidArgument(f"the rates file cannot be read: {error}") from error
-    header = [cell.strip() for cell in next(rows, [])]
+    nothing: list[str] = []
+    header = [cell.strip() for cell in next(rows, nothing)]
     if header[:1] != ["Date"] or len(header) < 2:
         raise InvalidArgument("the rates file does not start with Date,USD,...")
     found: dict[str, dict[str, dict[str, str]]] = {}

@@ -93,7 +93,8 @@ def read_head(rows: Iterator[tuple[int, list[str]]]) -> tuple[dict[str, str], di
 def read_entries(
     rows: Iterator[tuple[int, list[str]]], first: date, last: date, balance: Decimal
 ) -> tuple[tuple[Entry, ...], Decimal]:
-    line, columns = next(rows, (1, []))
+    nothing: tuple[int, list[str]] = (1, [])
+    line, columns = next(rows, nothing)
     if columns != COLUMNS:
         raise StatementError(line, f"expected the columns {','.join(COLUMNS)}, found {','.join(columns)[:80]!r}")
     entries: list[Entry] = []
