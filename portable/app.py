@@ -10,6 +10,7 @@ from .capabilities import PROVIDERS
 from .config import Param, Secret
 from .errors import DeclarationError, Location, caller_location
 from .http import CORS, Middleware
+from .patterns import Pattern
 from .retries import check_retry
 from .schedules import check_cron, check_policies, check_zone, every_to_cron
 from .signatures import function_location, function_name
@@ -38,8 +39,8 @@ R = TypeVar("R")
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MEMORY_SIZES = (512, 2048, 4096)
-NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
-SEGMENT = re.compile(r"\{[A-Za-z_]\w*\}|[A-Za-z0-9._~!$&'()*+,;=:@-]+")
+NAME = Pattern(r"[a-z][a-z0-9-]{0,62}")
+SEGMENT = Pattern(r"\{[A-Za-z_]\w*\}|[A-Za-z0-9._~!$&'()*+,;=:@-]+")
 
 
 def check_name(kind: str, name: object, location: Location) -> str:

@@ -4,8 +4,9 @@ import re
 
 from .capabilities import Profile
 from .errors import InvalidArgument
+from .patterns import Pattern
 
-KEY = re.compile(
+KEY = Pattern(
     r"[A-Za-z0-9._=+@!~,()-]*[A-Za-z0-9_=+@!~,()-](?:/[A-Za-z0-9._=+@!~,()-]*[A-Za-z0-9_=+@!~,()-])*"
 )
 SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._=+@!~,()-")
@@ -16,9 +17,9 @@ RESERVED = ".well-known/acme-challenge/"
 PAST = "\x7f"
 """Sorts after every character that a key may have: a common prefix with it comes after all that is below the prefix."""
 
-METADATA_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+METADATA_NAME = Pattern(r"[a-z][a-z0-9_]*", re.ASCII)
 WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
-CONTENT_TYPE = re.compile(rf"{WORD}/{WORD}(?:[ ]?;[ ]?{WORD}=(?:{WORD}|\"[ !#-\[\]-~]*\"))*", re.ASCII)
+CONTENT_TYPE = Pattern(rf"{WORD}/{WORD}(?:[ ]?;[ ]?{WORD}=(?:{WORD}|\"[ !#-\[\]-~]*\"))*", re.ASCII)
 """RFC 9110, section 8.3.1, in printable ASCII and without escapes."""
 CONTENT_TYPE_CHARACTERS = 255
 DEFAULT_TYPE = "application/octet-stream"

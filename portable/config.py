@@ -7,9 +7,10 @@ from .binding import Registry, Resource
 from .capabilities import Profile, load_profile
 from .drivers import DriverFactory, ValueDriver
 from .errors import DeclarationError, InvalidArgument, Location, NotFound, PortableError
+from .patterns import Pattern
 from .specs import ParamSpec, SecretSpec
 
-NAME = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
+NAME = Pattern(r"[a-z][a-z0-9-]*", re.ASCII)
 CACHE_SECONDS = 300
 LIMITS = {"param": "param_bytes", "secret": "secret_bytes"}
 

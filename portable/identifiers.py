@@ -4,8 +4,10 @@ import os
 import re
 from _random import Random
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}", re.ASCII)
-TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+from .patterns import Pattern
+
+REQUEST_ID = Pattern(r"[A-Za-z0-9_.:-]{8,128}", re.ASCII)
+TRACEPARENT = Pattern(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 _source = Random()
 _prefix = ""

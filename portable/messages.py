@@ -13,6 +13,7 @@ from .binding import current_context
 from .codec import Codec, invalid, parse_json
 from .errors import InvalidArgument, Location, PortableError, Problem
 from .identifiers import is_traceparent, new_ids
+from .patterns import Pattern
 from .signatures import ABSENT, payload_annotation
 
 T = TypeVar("T")
@@ -20,8 +21,8 @@ T = TypeVar("T")
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32, whose order is that of the values."""
 
-MESSAGE_ID = re.compile(r"[0-9A-Z][0-9A-Za-z_.:-]{0,127}", re.ASCII)
-NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+MESSAGE_ID = Pattern(r"[0-9A-Z][0-9A-Za-z_.:-]{0,127}", re.ASCII)
+NOT_ASCII = Pattern(r"[^\x00-\x7f]")
 
 
 def new_message_id(now: float) -> str:

@@ -3,7 +3,6 @@
 One ItemRules per declared table: declaration checks when it is made, item checks when it runs. No I/O.
 """
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -11,6 +10,7 @@ from .capabilities import Profile
 from .documents import DocumentRules, decode, encode, size_of
 from .drivers import ALWAYS, Condition, IndexValue, NewItem, StoredItem
 from .errors import DeclarationError, InvalidArgument, Location
+from .patterns import Pattern
 from .specs import IndexSpec
 from .table_keys import CONSTANT_SK, index_value, key_text
 from .table_models import ItemModel
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 # 9999-12-31T23:59:59Z; anything later is a count of milliseconds, or a mistake.
 LAST_SECOND = 253_402_300_799
-INDEX_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+INDEX_NAME = Pattern(r"[a-z][a-z0-9_-]{0,62}")
 
 
 class ItemRules(Generic[T]):

@@ -10,6 +10,7 @@ from .drivers import DeadLetterPage, DriverFactory, EventMessage, TopicDriver
 from .errors import DeclarationError, InvalidArgument, Location, PortableError, caller_location
 from .invocation import Invocation
 from .messages import HandlerPayload, MessageCodec, at, model_name, new_message_id, outgoing_traceparent
+from .patterns import Pattern
 from .retries import check_retry
 from .scalars import without_metadata
 from .signatures import check_handler, has_parameters
@@ -23,10 +24,10 @@ __all__ = ["Event", "Topic"]
 T = TypeVar("T")
 Subscriber = TypeVar("Subscriber", bound=Callable[..., Any])
 
-ATTRIBUTE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
+ATTRIBUTE_NAME = Pattern(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
 RESERVED = ("aws.", "amazon.", "goog")
 """Starts of names that a provider keeps for itself (SNS and SQS, Pub/Sub)."""
-NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NO_XML = Pattern("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0, and so an attribute on SNS, cannot carry."""
 DICT: type[Any] = dict
 
