@@ -3,12 +3,11 @@
 This is the face: everything an app imports. Importing it loads nothing heavy; a test lists what is forbidden.
 """
 
+from typing import TYPE_CHECKING
+
 from .app import App, Service
 from .binding import Grant
-from .buckets import Bucket, Object, ObjectEvent
-from .config import Param, Secret
 from .context import Context
-from .drivers import SignedRequest
 from .errors import (
     Conflict,
     DeclarationError,
@@ -27,11 +26,16 @@ from .errors import (
     Unsupported,
 )
 from .http import CORS, Headers, Request, Response, UploadFile
-from .idempotency import idempotent
-from .parameters import Body, Cookie, File, Form, Header, Path, Query
-from .tables import Change, Entry, Page, Table, between, eq, ge, gt, le, lt, prefix
-from .tasks import Task, TaskRun
-from .topics import Event, Topic
+
+if TYPE_CHECKING:
+    from .buckets import Bucket, Object, ObjectEvent
+    from .config import Param, Secret
+    from .drivers import SignedRequest
+    from .idempotency import idempotent
+    from .parameters import Body, Cookie, File, Form, Header, Path, Query
+    from .tables import Change, Entry, Page, Table, between, eq, ge, gt, le, lt, prefix
+    from .tasks import Task, TaskRun
+    from .topics import Event, Topic
 
 __version__ = "0.1.0"
 
@@ -90,3 +94,49 @@ __all__ = [
     "lt",
     "prefix",
 ]
+
+if not TYPE_CHECKING:
+    # What not every app uses is imported when it is first asked for (PEP 562).
+    _HOMES = {
+        "Bucket": "buckets",
+        "Object": "buckets",
+        "ObjectEvent": "buckets",
+        "Param": "config",
+        "Secret": "config",
+        "SignedRequest": "drivers",
+        "idempotent": "idempotency",
+        "Body": "parameters",
+        "Cookie": "parameters",
+        "File": "parameters",
+        "Form": "parameters",
+        "Header": "parameters",
+        "Path": "parameters",
+        "Query": "parameters",
+        "Change": "tables",
+        "Entry": "tables",
+        "Page": "tables",
+        "Table": "tables",
+        "between": "tables",
+        "eq": "tables",
+        "ge": "tables",
+        "gt": "tables",
+        "le": "tables",
+        "lt": "tables",
+        "prefix": "tables",
+        "Task": "tasks",
+        "TaskRun": "tasks",
+        "Event": "topics",
+        "Topic": "topics",
+    }
+
+    def __getattr__(name):
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+        return value
+
+    def __dir__():
+        return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])

@@ -1,18 +1,19 @@
-"""App and Service: where everything is declared. No I/O happens here; running is the adapters' business."""
+"""App and Service: where everything is declared. No I/O happens here; running is the adapters' business.
+
+A kind of resource is imported when an app declares the first of it, so that a function loads only what its app uses.
+"""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from .binding import Grant, Handler, Registry, Resource
-from .buckets import Bucket
 from .capabilities import PROVIDERS
-from .config import Param, Secret
 from .errors import DeclarationError, Location, caller_location
 from .http import CORS, Middleware
 from .patterns import Pattern
-from .retries import check_retry
-from .schedules import check_cron, check_policies, check_zone, every_to_cron
 from .signatures import function_location, function_name
 from .specs import (
     Grouping,
@@ -26,12 +27,14 @@ from .specs import (
     StaticSpec,
     Trigger,
 )
-from .tables import Table
-from .tasks import TaskDeclaration
-from .topics import Topic
 
 if TYPE_CHECKING:
+    from .buckets import Bucket
+    from .config import Param, Secret
     from .manifest import Manifest
+    from .tables import Table
+    from .tasks import TaskDeclaration
+    from .topics import Topic
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -137,6 +140,8 @@ class Service(Registry):
         second (or None) from which on the item is absent. Raises DeclarationError.
         """
         location = caller_location()
+        from .tables import Table
+
         table: Table[Any] = Table(
             self,
             check_name("table", name, location),
@@ -152,6 +157,8 @@ class Service(Registry):
     def bucket(self, name: str) -> Bucket:
         """Declares a bucket of objects. Raises DeclarationError."""
         location = caller_location()
+        from .buckets import Bucket
+
         bucket = Bucket(self, check_name("bucket", name, location), location=location)
         self.register_resource(bucket)
         return bucket
@@ -163,6 +170,8 @@ class Service(Registry):
     def topic(self, name: str, model: Any = None) -> Topic[Any]:
         """Declares a topic; `model` is what its events carry (None: any JSON). Raises DeclarationError."""
         location = caller_location()
+        from .topics import Topic
+
         topic: Topic[Any] = Topic(self, check_name("topic", name, location), model, location=location)
         self.register_resource(topic)
         return topic
@@ -170,6 +179,8 @@ class Service(Registry):
     def param(self, name: str, default: str | None = None) -> Param:
         """Declares a setting, written by `portable config set`. Raises DeclarationError."""
         location = caller_location()
+        from .config import Param
+
         param = Param(self, check_name("param", name, location), default, location=location)
         self.register_resource(param)
         return param
@@ -177,6 +188,8 @@ class Service(Registry):
     def secret(self, name: str) -> Secret:
         """Declares a secret, written by `portable secret set`. Raises DeclarationError."""
         location = caller_location()
+        from .config import Secret
+
         secret = Secret(self, check_name("secret", name, location), location=location)
         self.register_resource(secret)
         return secret
@@ -329,6 +342,8 @@ class Service(Registry):
 
         `@app.task`, or with options `@app.task(max_attempts=5, min_backoff=1, max_backoff=300, timeout=300)`.
         """
+        from .tasks import TaskDeclaration
+
         return TaskDeclaration(self)
 
     def every(
@@ -347,6 +362,9 @@ class Service(Registry):
         """Runs the decorated function every n minutes (n divides an hour), hours (n divides a day) or 1 day, in UTC."""
 
         def register(function: F) -> F:
+            from .retries import check_retry
+            from .schedules import check_policies, every_to_cron
+
             location = function_location(function)
             cron = every_to_cron(minutes=minutes, hours=hours, days=days, location=location)
             check_policies(missed, overlap, location)
@@ -375,6 +393,9 @@ class Service(Registry):
         """
 
         def register(function: F) -> F:
+            from .retries import check_retry
+            from .schedules import check_cron, check_policies, check_zone
+
             location = function_location(function)
             check_policies(missed, overlap, location)
             retry = check_retry(f"cron: {function_name(function)}", RetryPolicy(max_attempts), location)
@@ -509,7 +530,7 @@ class App(Service):
         """Every handler under its qualified name."""
         return {part.qualify(name): handler for part in self.parts() for name, handler in part.handlers.items()}
 
-    def manifest(self) -> "Manifest":
+    def manifest(self) -> Manifest:
         """The frozen graph of what is declared. Raises DeclarationError if the parts do not fit together."""
         from .manifest import build_manifest
 

@@ -7,18 +7,20 @@ A resource that is used before that raises NotBound.
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from .capabilities import Profile
 from .context import Context
-from .drivers import Classifier, DriverFactory, TableDriver
 from .errors import Location, NotBound, PortableError, Unsupported
 from .specs import HandlerSpec, Trigger
+
+if TYPE_CHECKING:
+    from .drivers import Classifier, DriverFactory, TableDriver
 
 P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
-D = TypeVar("D", bound=Classifier)
+D = TypeVar("D", bound="Classifier")
 
 current_context: ContextVar[Context | None] = ContextVar("portable_context", default=None)
 
@@ -47,7 +49,7 @@ class Binding:
         app: str,
         stage: str,
         adapter: str,
-        drivers: DriverFactory,
+        drivers: "DriverFactory",
         profile: Profile,
         clock: Clock | None = None,
         authorize: Callable[[str, str], None] | None = None,
@@ -62,7 +64,7 @@ class Binding:
         self._state: TableDriver | None = None
 
     @property
-    def state(self) -> TableDriver:
+    def state(self) -> "TableDriver":
         """The framework's own table, made on first use."""
         if self._state is None:
             self._state = self.drivers.state()
@@ -195,7 +197,7 @@ class Resource(Generic[D]):
             self._authorize = binding.authorize
         return bound
 
-    def _make_driver(self, factory: DriverFactory) -> D:
+    def _make_driver(self, factory: "DriverFactory") -> D:
         raise NotImplementedError
 
     @property

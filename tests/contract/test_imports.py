@@ -2,7 +2,9 @@
 
 import ast
 import json
+import os
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +76,28 @@ def test_no_module_that_a_deployed_function_imports_loads_anything_heavy() -> No
 def test_declaring_an_app_loads_nothing_heavy() -> None:
     script = "from portable import App; app = App('one'); app.table('items'); app.bucket('files'); app.topic('news')"
     assert loaded_by(script) & set(HEAVY) == set()
+
+
+def test_importing_portable_costs_no_more_than_importing_click(tmp_path: Path) -> None:
+    """CPU over a bare interpreter, with byte code, the least of several interleaved runs."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    environment = {**kept, "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    costs: dict[str, list[float]] = {"pass": [], "import click": [], "import portable": []}
+    for turn in range(8):
+        for statement, found in costs.items():
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([sys.executable, "-P", "-c", statement], env=environment, check=True, timeout=60)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            if turn:
+                found.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    bare, click, ours = (min(found) for found in costs.values())
+    assert ours - bare <= click - bare, costs
+
+
+def test_a_kind_of_resource_is_loaded_when_the_first_of_it_is_declared() -> None:
+    found = loaded_by("from portable import App; app = App('one'); app.get('/')(lambda: None)")
+    assert {name for name in found if name.startswith(("portable.table", "portable.bucket", "portable.topic"))} == set()
+    assert "portable.tables" in loaded_by("from portable import App; App('one').table('items')")
 
 
 def imports(file: Path) -> list[tuple[int, str]]:
