@@ -1,4 +1,4 @@
-'''The local store: one SQLite database and a folder of objects, written by one Engine.
+"""The local store: one SQLite database and a folder of objects, written by one Engine.
 
 Data folder: `store.sqlite` (WAL), `objects/`, `params.json`, `secrets.json` (mode 600), `owner.lock`. One process owns it
 (`owner.hold_folder`, flock) and holds the one Engine; it alone writes, and checkpoints. All others read on connections of
@@ -63,4 +63,4 @@ Operations: names, arguments (JSON objects) and values. Names of resources and h
     settle              {}                                          -> null     index lag ends now
     sweep               {}                                          -> number of rows removed; call it now and then
     probe               {}                                          -> null     writes and syncs (doctor)
-'''
+"""

@@ -25,7 +25,5 @@ def deliver(
     """Queues `body` for each of the handlers; each delivery has an id of its own unless `id` is given."""
     for handler in handlers:
         found = session.new_id() if id is None else id
-        session.execute(
-            INSERT, (found, handler, kind, now, now, now, traceparent, attributes, body, scheduled_at)
-        )
+        session.execute(INSERT, (found, handler, kind, now, now, now, traceparent, attributes, body, scheduled_at))
         session.arrivals += 1

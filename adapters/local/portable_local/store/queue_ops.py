@@ -53,10 +53,9 @@ def send(session: Session, arguments: Arguments) -> str:
             "INSERT OR REPLACE INTO dedups (task, dedup, id, expires_at) VALUES (?, ?, ?, ?)",
             (task, dedup, id, now + DEDUP_SECONDS),
         )
-    handler = session.wiring.get("tasks", {}).get(task, task)
     enqueued_at, due = arguments["enqueued_at"], arguments["due"]
     session.execute(
-        SEND, (id, handler, due, enqueued_at, enqueued_at, arguments.get("traceparent") or "", arguments["body"])
+        SEND, (id, task, due, enqueued_at, enqueued_at, arguments.get("traceparent") or "", arguments["body"])
     )
     session.arrivals += 1
     return str(id)

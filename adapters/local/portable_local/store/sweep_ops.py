@@ -1,5 +1,6 @@
 """What time does to the database: index lag settles, and what nobody will ask for again is removed."""
 
+import os
 from typing import Any
 
 from .session import Session
@@ -41,9 +42,12 @@ def settle(session: Session, _: dict[str, Any]) -> None:
 
 
 def start(session: Session) -> None:
-    """When a folder is opened: no index lags any more, and times of another run's clock hide nothing."""
+    """When a folder is opened: no index lags any more, and times of another run's clock hide nothing; there is a key for signed URLs."""
     settle(session, {})
     session.execute("UPDATE entries SET visible_from = 0 WHERE visible_from <> 0")
+    session.execute(
+        "INSERT INTO meta (name, value) VALUES ('signing_key', ?) ON CONFLICT (name) DO NOTHING", (os.urandom(32),)
+    )
     sweep(session, {})
 
 

@@ -107,7 +107,9 @@ def rebuild(session: Session, name: str, indexes: Mapping[str, Any]) -> None:
     rows = session.execute("SELECT pk, sk, version, expires_at, doc FROM items WHERE tbl = ?", (table.id,)).fetchall()
     for pk, sk, version, expires_at, doc in rows:
         document = decode(doc)
-        values = {index: found for index, spec in indexes.items() if (found := index_values(document, spec)) is not None}
+        values = {
+            index: found for index, spec in indexes.items() if (found := index_values(document, spec)) is not None
+        }
         index_item(session, table, pk, sk, now, (values, version, expires_at, doc), at_once=True)
 
 

@@ -1,0 +1,10 @@
+"""The local adapter: the portable contract on one machine, on SQLite and files. Found as `local` by entry point.
+
+Nothing heavy is imported here: looking an adapter up must stay cheap.
+"""
+
+from .adapter import LocalAdapter
+
+__all__ = ["adapter"]
+
+adapter = LocalAdapter()

@@ -1,0 +1,93 @@
+"""The local Adapter object: what `portable`'s command line and tests ask of it. Everything is imported when first used."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from portable.errors import ConfigurationError, ProjectConflict
+
+if TYPE_CHECKING:
+    from portable.adapter import Project, Running, ServeOptions
+    from portable.app import App
+    from portable.invocation import Outcome
+
+Kind = Literal["param", "secret"]
+
+
+class LocalAdapter:
+    """Implements portable.adapter.Adapter and LocalServer."""
+
+    name = "local"
+
+    def running(self, app: "App") -> "AbstractContextManager[Running]":
+        """Runs `app` in this process, in an empty temporary folder, on a clock that stands until it is advanced."""
+        from .running import running
+
+        return running(app)
+
+    def serve(self, options: "ServeOptions") -> int:
+        """Runs until interrupted; returns the exit code."""
+        from .supervisor import serve
+
+        return serve(options)
+
+    def invoke(self, project: "Project", data: Path, handler: str, payload: str) -> "Outcome":
+        """Runs one handler now: in the running `portable dev` if there is one, else in a process of its own.
+
+        Raises LoadError or DeclarationError for an app that does not load.
+        """
+        from .store.owner import hold_folder
+
+        try:
+            lock = hold_folder(data, "portable invoke")
+        except ProjectConflict:
+            from .supervisor import invoke
+
+            return invoke(project, data, handler, payload)
+        with lock:
+            from .invoking import invoke_alone
+
+            return invoke_alone(project, data, handler, payload)
+
+    def write_value(self, data: Path, kind: Kind, name: str, value: str | None) -> None:
+        """Sets (or with None removes) a param or secret in the data folder, readable by this user only."""
+        from portable.capabilities import load_profile
+        from portable.config import check_value
+
+        from .values import write_value
+
+        if value is not None:
+            check_value(kind, name, value, load_profile())
+        write_value(data, kind, name, value)
+
+    def value_names(self, data: Path, kind: Kind) -> list[str]:
+        from .values import read_values
+
+        return sorted(read_values(data, kind))
+
+    def read_param(self, data: Path, name: str) -> str | None:
+        """The value of a param in the data folder, or None; there is no such verb for secrets."""
+        from .values import read_values
+
+        return read_values(data, "param").get(name)
+
+    def reset_table(self, data: Path, table: str) -> int:
+        """Erases a local table's items; how many. Raises ProjectConflict while `portable dev` runs, NotFound."""
+        if not data.is_dir():
+            raise ConfigurationError(f"there is no data folder {data}", hint="nothing was stored yet, or see --data")
+        from .store.engine import Engine
+        from .store.owner import hold_folder
+
+        with hold_folder(data, "portable reset"):
+            engine = Engine(data)
+            try:
+                count: int = engine.execute([("table.reset", {"table": table})])[0].unwrap()
+            finally:
+                engine.close()
+        return count
+
+    def doctor(self, data: Path) -> list[tuple[str, bool, str]]:
+        """Checks of this machine: (what, whether it is fine, detail)."""
+        from .diagnosis import diagnose
+
+        return diagnose(data)

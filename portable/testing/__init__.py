@@ -1,0 +1,29 @@
+"""Testing an app: it runs in this process, with all its triggers, on a clock that the test moves.
+
+    from portable.testing import running
+
+    def test_a_note_is_kept() -> None:
+        with running(app) as started:
+            response = started.request("POST", "/notes", body=b'{"text": "x"}')
+            started.drain()
+
+The conformance suite for adapters is in portable.testing.conformance.
+"""
+
+from contextlib import AbstractContextManager
+
+from portable.adapter import Running, find_adapter
+from portable.app import App
+
+from .clock import ManualClock
+
+__all__ = ["ManualClock", "Running", "running"]
+
+
+def running(app: App) -> AbstractContextManager[Running]:
+    """Runs `app` on the local adapter, in this process, with empty data until the block ends.
+
+    What it gives sends requests (`request`), delivers what is queued (`drain`), moves the clock (`advance`), and more;
+    see portable.adapter.Running. Raises DeclarationError if the app is declared wrongly.
+    """
+    return find_adapter("local").running(app)

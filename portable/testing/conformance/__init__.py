@@ -1,0 +1,30 @@
+"""The conformance suite: the promises of portable as tests that every adapter must pass; see harness.py for how to run it.
+
+One class for each resource kind, for HTTP and for triggers. Subclass each; large kinds are spread over several files.
+"""
+
+from .bucket_events import BucketEventConformance
+from .buckets import BucketConformance
+from .harness import Harness
+from .idempotency import IdempotencyConformance
+from .table_changes import TableChangeConformance
+from .table_concurrency import TableConcurrencyConformance
+from .table_queries import TableQueryConformance
+from .table_types import TableTypesConformance
+from .tables import TableConformance
+from .tasks import TaskConformance
+from .values import ValueConformance
+
+__all__ = [
+    "BucketConformance",
+    "BucketEventConformance",
+    "Harness",
+    "IdempotencyConformance",
+    "TableChangeConformance",
+    "TableConcurrencyConformance",
+    "TableConformance",
+    "TableQueryConformance",
+    "TableTypesConformance",
+    "TaskConformance",
+    "ValueConformance",
+]

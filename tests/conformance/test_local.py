@@ -1,0 +1,33 @@
+"""The local adapter passes the conformance suite."""
+
+from portable.testing import conformance
+
+
+class TestTables(conformance.TableConformance): ...
+
+
+class TestTableTypes(conformance.TableTypesConformance): ...
+
+
+class TestTableQueries(conformance.TableQueryConformance): ...
+
+
+class TestTableConcurrency(conformance.TableConcurrencyConformance): ...
+
+
+class TestTableChanges(conformance.TableChangeConformance): ...
+
+
+class TestBuckets(conformance.BucketConformance): ...
+
+
+class TestBucketEvents(conformance.BucketEventConformance): ...
+
+
+class TestValues(conformance.ValueConformance): ...
+
+
+class TestIdempotency(conformance.IdempotencyConformance): ...
+
+
+class TestTasks(conformance.TaskConformance): ...
