@@ -1,0 +1,230 @@
+"""Who works on what: deliveries are claimed for workers that wait, and ended by what became of them.
+
+A delivery is claimed only for a worker that is free. Its lease never runs out while this supervisor lives: it knows
+when a worker ends, and kills one whose time is over; what a dead supervisor left is released when the next one starts.
+"""
+
+import os
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from portable.retries import backoff
+from portable.specs import RetryPolicy
+
+from .fleet import Child, Fleet
+from .loop import Loop, Timer
+from .processes import describe_exit
+from .store.results import Result
+from .transport import Peer
+
+LEASE = 10 * 365 * 86400.0
+"""Longer than any jump of the clock that is not a fault."""
+GRACE = 0.25
+RESTART_WAITS = (0.0, 0.2, 1.0, 5.0)
+ARRIVING = frozenset(("queue.send", "queue.finish", "queue.redrive", "topic.publish"))
+"""Operations after which there is often something to claim, so that one sync does for both."""
+
+Delivery = dict[str, Any]
+
+
+class Submit(Protocol):
+    """Puts an operation into the next batch; `done` gets its result when it is durable."""
+
+    def __call__(
+        self, operation: str, arguments: dict[str, Any], done: Callable[[Result], None] | None = None
+    ) -> None: ...
+
+
+class Run(NamedTuple):
+    """What a worker is busy with. `asker`: who invoked it by hand, and is told; None: it came from the queue."""
+
+    delivery: Delivery
+    timer: Timer
+    asker: Peer | None
+    seconds: float
+
+
+class Desk:
+    """The workers of the current generation, and those of earlier ones until they are through."""
+
+    def __init__(self, loop: Loop, fleet: Fleet, submit: Submit, most: int) -> None:
+        self._loop = loop
+        self._fleet = fleet
+        self._submit = submit
+        self._most = most
+        self._handlers: dict[str, Any] = {}
+        self._generation = 0
+        self._waiting: dict[int, Child] = {}
+        self._running: dict[int, Run] = {}
+        self._late: set[int] = set()
+        self._asked: deque[tuple[Peer, Delivery, float]] = deque()
+        self._crashes = 0
+        self._is_open = False
+        self.is_due = False
+        """There may be something to claim."""
+        self.started = 0
+        """Deliveries that workers were given."""
+
+    # Generations
+
+    def open(self, generation: int, handlers: dict[str, Any]) -> None:
+        """From now on workers of this generation work; idle ones of others go, busy ones go when they are through."""
+        self._generation, self._handlers, self._is_open = generation, handlers, True
+        self._crashes = 0
+        for child in list(self._waiting.values()):
+            if child.generation != generation:
+                self._dismiss(child)
+        for child in self._fleet.children.values():
+            if child.role == "worker" and child.generation != generation and not child.is_ready:
+                child.is_leaving = True
+                self._fleet.kill(child)
+        self.is_due = True
+        self.staff()
+
+    def close(self) -> None:
+        """Claims nothing more; idle workers go."""
+        self._is_open = False
+        for child in list(self._waiting.values()):
+            self._dismiss(child)
+
+    @property
+    def busy(self) -> int:
+        return len(self._running)
+
+    def _dismiss(self, child: Child) -> None:
+        self._waiting.pop(child.number, None)
+        self._fleet.dismiss(child, "stop")
+
+    # Workers
+
+    def staff(self) -> None:
+        """Keeps one worker to spare, up to the most there may be."""
+        if not self._is_open or not self._handlers:
+            return
+        mine = [
+            child
+            for child in self._fleet.children.values()
+            if child.role == "worker" and child.generation == self._generation and not child.is_leaving
+        ]
+        spare = sum(child.number not in self._running for child in mine)
+        if len(mine) < self._most and (spare == 0 or (spare < len(self._asked))):
+            self._fleet.start("worker", self._generation)
+
+    def free(self, child: Child, outcome: dict[str, Any] | None) -> None:
+        """A worker brings an outcome (if it had a delivery) and asks for the next."""
+        child.is_ready = True
+        run = self._running.pop(child.number, None)
+        if run is not None:
+            self._crashes = 0
+            run.timer.cancel()
+            self._finish(run, outcome or {"status": "failed", "error": "the worker has lost the outcome"})
+        if not self._is_open or child.generation != self._generation:
+            self._dismiss(child)
+            return
+        self._waiting[child.number] = child
+        if self._asked:
+            asker, delivery, seconds = self._asked.popleft()
+            self._give(child, delivery, asker, seconds)
+
+    def _finish(self, run: Run, outcome: dict[str, Any]) -> None:
+        if run.asker is not None:
+            self._loop.send(run.asker, outcome)
+            return
+        self._submit("queue.finish", {"id": run.delivery["id"], "fence": run.delivery["fence"], **outcome})
+
+    # Claims
+
+    @property
+    def slots(self) -> int:
+        """How many deliveries could start now; runs of earlier generations count."""
+        return max(0, min(len(self._waiting), self._most - len(self._running))) if self._is_open else 0
+
+    def claim(self) -> tuple[str, dict[str, Any]]:
+        """The operation that fills the free slots."""
+        return "queue.claim", {"worker": f"process {os.getpid()}", "slots": self.slots, "lease": LEASE}
+
+    def claimed(self, result: Result, slots: int, now: float) -> None:
+        """Hands out what a claim brought; `now` is the store's clock, when it was made."""
+        if result.code is not None:
+            # The disk failed. It is tried again with the next write, or soon.
+            self._loop.after(1.0, self.look)
+            self.is_due = False
+            return
+        deliveries: list[Delivery] = result.value
+        self.is_due = len(deliveries) == slots
+        for delivery in deliveries:
+            child = next(iter(self._waiting.values()))
+            self._give(child, delivery, None, delivery["deadline"] - now)
+        if deliveries:
+            self.staff()
+
+    def look(self) -> None:
+        """Something may have become due."""
+        self.is_due = True
+
+    def _give(self, child: Child, delivery: Delivery, asker: Peer | None, seconds: float) -> None:
+        assert child.peer is not None
+        del self._waiting[child.number]
+        timer = self._loop.after(seconds + GRACE, lambda: self._too_long(child))
+        self._running[child.number] = Run(delivery, timer, asker, seconds)
+        self.started += 1
+        self._loop.send(child.peer, delivery)
+
+    def _too_long(self, child: Child) -> None:
+        self._late.add(child.number)
+        self._fleet.kill(child)
+
+    def ended(self, child: Child, status: int) -> None:
+        """A worker is gone, and with it the attempt that it was at."""
+        self._waiting.pop(child.number, None)
+        run = self._running.pop(child.number, None)
+        was_late = child.number in self._late
+        self._late.discard(child.number)
+        if run is not None:
+            run.timer.cancel()
+            entry = self._handlers.get(run.delivery["handler"])
+            retry = RetryPolicy() if entry is None else RetryPolicy(5, entry["min_backoff"], entry["max_backoff"])
+            error = (
+                f"it took longer than its timeout of {run.seconds:.0f} seconds, and was ended"
+                if was_late
+                else f"its process ended during the attempt ({describe_exit(status)})"
+            )
+            wait = backoff(retry, run.delivery["attempt"], random.random)
+            self._finish(run, {"status": "failed", "error": error, "retry_after": wait})
+        if not child.is_leaving and child.generation == self._generation:
+            wait = 0.0 if run is not None else RESTART_WAITS[min(self._crashes, len(RESTART_WAITS) - 1)]
+            self._crashes += run is None
+            self._loop.after(wait, self.staff)
+
+    # By hand
+
+    def invoke(self, asker: Peer, handler: str, body: str, now: float) -> None:
+        """Runs a handler once, now, beside the queue; `asker` is told the outcome."""
+        entry = self._handlers.get(handler)
+        if entry is None or not self._is_open:
+            self._loop.send(asker, {"status": "dead", "error": f"there is no background handler {handler!r}"})
+            return
+        kind = entry["kind"]
+        delivery = {
+            "id": f"invoke-{os.urandom(8).hex()}",
+            "kind": kind,
+            "handler": handler,
+            "body": body,
+            "attempt": 1,
+            "enqueued_at": now,
+            "deadline": now + entry["timeout"],
+            "traceparent": "",
+            "attributes": {},
+            "scheduled_at": now if kind == "schedule" else None,
+        }
+        if self._waiting:
+            self._give(next(iter(self._waiting.values())), delivery, asker, entry["timeout"])
+        else:
+            self._asked.append((asker, delivery, entry["timeout"]))
+        self.staff()
+
+    def forget(self, asker: Peer) -> None:
+        """Whoever invoked by hand has gone; what has not started does not."""
+        self._asked = deque(entry for entry in self._asked if entry[0] is not asker)

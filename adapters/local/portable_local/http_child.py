@@ -1,0 +1,213 @@
+"""The process that answers HTTP: bounded connections in, the Dispatcher, bounded time and slots.
+
+It listens on a socket that it shares with the process before and after it, and gets their idle connections.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from email.utils import formatdate
+from functools import partial
+from typing import Any, TypeVar
+
+from portable.app import App
+from portable.binding import Binding
+from portable.dispatch import Dispatcher, Endpoint
+from portable.errors import Timeout, Unavailable
+from portable.http import Request, Response
+
+from .child import Loaded
+from .server import Bounds, Site
+from .signed import MOST_BYTES, SIGNED_PREFIX, signed_request
+from .transport import Channel, FrameReader
+
+T = TypeVar("T")
+
+SYNC_SLOTS = 40
+ASYNC_SLOTS = 200
+DRAIN_SECONDS = 35.0
+"""More than a handler may take, and less than a slow client is given."""
+DESCRIPTORS = 16
+
+
+class TimedDispatcher(Dispatcher):
+    """Bounds what one process answers at a time, and how long an answer may take.
+
+    A handler past its time is answered for with 504; what it still does holds its slot until it ends.
+    """
+
+    def __init__(self, app: App, binding: Binding | None = None, *, dev: bool = False) -> None:
+        super().__init__(app, binding, dev=dev)
+        self._sync_slots = asyncio.Semaphore(SYNC_SLOTS)
+        self._async_slots = asyncio.Semaphore(ASYNC_SLOTS)
+        self._threads = ThreadPoolExecutor(SYNC_SLOTS, thread_name_prefix="handler")
+        self._late: set[asyncio.Future[Response]] = set()
+
+    async def respond(self, request: Request) -> Response:
+        try:
+            endpoint = self._admit(request)
+            if isinstance(endpoint, Response):
+                return self._finished(request, endpoint)
+            return self._finished(request, await self._timed(endpoint, request))
+        except Exception as error:
+            return self._failed(request, error)
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """Runs `function` on a thread of the pool, in the caller's context variables."""
+        run = partial(copy_context().run, function)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+
+    async def _timed(self, endpoint: Endpoint, request: Request) -> Response:
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + endpoint.timeout
+        slots = self._async_slots if endpoint.is_async else self._sync_slots
+        if slots.locked():
+            try:
+                await asyncio.wait_for(slots.acquire(), endpoint.timeout)
+            except TimeoutError as error:
+                raise Unavailable("every slot is taken by a handler that has not ended") from error
+        else:
+            await slots.acquire()
+        running: asyncio.Future[Response]
+        if endpoint.is_async:
+            running = loop.create_task(self._run_async(endpoint, request))
+        else:
+            run = partial(copy_context().run, self._run, endpoint, request)
+            running = loop.run_in_executor(self._threads, run)
+        running.add_done_callback(lambda _: slots.release())
+        done, _ = await asyncio.wait((running,), timeout=max(0.0, ends - loop.time()))
+        if done:
+            return running.result()
+        self._late.add(running)
+        running.add_done_callback(self._ended_late)
+        if endpoint.is_async:
+            running.cancel()
+        raise Timeout(f"the handler did not answer within {endpoint.timeout} seconds")
+
+    def _ended_late(self, running: "asyncio.Future[Response]") -> None:
+        self._late.discard(running)
+        if not running.cancelled():
+            # Its time is over and its 504 is logged; what it raised must only count as looked at.
+            running.exception()
+
+
+class HttpChild:
+    """Everything of this process that lives on its one event loop."""
+
+    def __init__(self, settings: dict[str, Any], channel: Channel, loaded: Loaded) -> None:
+        self.channel = channel
+        self.loop = asyncio.get_running_loop()
+        assert isinstance(loaded.dispatcher, TimedDispatcher)
+        self.dispatcher = loaded.dispatcher
+        self.store = loaded.store
+        self.listener = socket.socket(fileno=settings["listener"])
+        self.incoming, self.outgoing = (socket.socket(fileno=number) for number in settings["handover"])
+        bounds = Bounds(
+            body=loaded.dispatcher.profile.value("http_request_bytes"),
+            large_prefix=SIGNED_PREFIX.encode(),
+            large_body=MOST_BYTES,
+        )
+        self.site = Site(self.respond, bounds)
+        self.stopped = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._reader = FrameReader()
+        self._adopted: set[asyncio.Task[Any]] = set()
+
+    async def respond(self, request: Request) -> Response:
+        if request.path.startswith(SIGNED_PREFIX):
+            response = await self.dispatcher.in_thread(partial(signed_request, self.store, request))
+            if response is not None:
+                return response
+        return await self.dispatcher.respond(request)
+
+    async def go(self) -> None:
+        """Accepts connections, until told to drain or to stop."""
+        self.tell_time()
+        for end in (self.incoming, self.outgoing, self.channel.socket):
+            end.setblocking(False)
+        self._server = await self.loop.create_server(self.site.protocol, sock=self.listener, backlog=512)
+        self.loop.add_reader(self.incoming, self.adopt)
+        self.loop.add_reader(self.channel.socket, self.listen)
+        self.listen()
+        await self.stopped.wait()
+        self.loop.remove_reader(self.channel.socket)
+        await self.dispatcher.close_async()
+
+    def tell_time(self) -> None:
+        self.site.date(formatdate(usegmt=True).encode())
+        self.loop.call_later(1.0, self.tell_time)
+
+    def listen(self) -> None:
+        """What the supervisor says: "drain" (another process takes over) or "stop"."""
+        try:
+            data = self.channel.socket.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        for message in self._reader.feed(data) if data else ["stop"]:
+            self.leave(self.hand_over if message == "drain" else None)
+
+    def leave(self, hand_over: Callable[[int], bool] | None) -> None:
+        """Accepts nothing more, and ends when every connection is let go of."""
+        assert self._server is not None
+        self._server.close()
+        self.loop.remove_reader(self.incoming)
+        self.site.drain(hand_over)
+        self.loop.call_later(DRAIN_SECONDS, self.stopped.set)
+        self.wait_until_left()
+
+    def wait_until_left(self) -> None:
+        if self.site.state.connections or self.site.state.tasks:
+            self.loop.call_later(0.01, self.wait_until_left)
+        else:
+            self.stopped.set()
+
+    def hand_over(self, descriptor: int) -> bool:
+        """Passes an idle connection to whoever accepts now."""
+        try:
+            socket.send_fds(self.outgoing, [b"c"], [descriptor])
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            # Too many in flight (ETOOMANYREFS, ENOBUFS): later.
+            return False
+        return True
+
+    def adopt(self) -> None:
+        """Takes connections that another process kept open."""
+        while True:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(self.incoming, 1, DESCRIPTORS)
+            except (BlockingIOError, InterruptedError):
+                return
+            if not data:
+                self.loop.remove_reader(self.incoming)
+                return
+            for descriptor in descriptors:
+                connection = socket.socket(fileno=descriptor)
+                connection.setblocking(False)
+                task = self.loop.create_task(self.take(connection))
+                self._adopted.add(task)
+                task.add_done_callback(self._adopted.discard)
+
+    async def take(self, connection: socket.socket) -> None:
+        try:
+            await self.loop.connect_accepted_socket(self.site.heir, connection)
+        except OSError:
+            connection.close()  # the peer has gone in between
+
+
+def serve(settings: dict[str, Any], channel: Channel, loaded: Loaded, described: dict[str, Any]) -> int:
+    """Says that it is ready, and serves if it may."""
+
+    async def main() -> None:
+        child = HttpChild(settings, channel, loaded)
+        if channel.call(["ready", described]) == "go":
+            await child.go()
+
+    with asyncio.Runner() as runner:
+        runner.run(main())
+    return 0

@@ -1,0 +1,106 @@
+"""Importing the user's app in a child: always from its sources as they are now, and what it dragged in."""
+
+import hashlib
+import importlib.util
+import marshal
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
+from types import CodeType
+from typing import Any
+
+OURS = ("portable", "portable_local")
+INSTALLED = tuple(
+    {
+        os.path.realpath(folder) + os.sep
+        for folder in (
+            *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+            *site.getsitepackages(),
+            site.getusersitepackages(),
+        )
+    }
+)
+
+
+class FreshLoader(SourceFileLoader):
+    """Loads a module from its source, never from a .pyc: two edits within a second can share time and size.
+
+    Byte code is kept by the hash of the source, so that an unchanged file is not compiled again.
+    """
+
+    cache = ""
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        path = self.get_filename(fullname)
+        source = self.get_data(path)
+        if not self.cache:
+            return self.source_to_code(source, path)
+        digest = hashlib.blake2b(source, digest_size=20, key=importlib.util.MAGIC_NUMBER)
+        digest.update(os.fsencode(path))
+        kept = os.path.join(self.cache, digest.hexdigest())
+        try:
+            with open(kept, "rb") as file:
+                code = marshal.load(file)  # noqa: S302 - written by this loader into a folder of the same user, like a .pyc
+            if isinstance(code, CodeType):
+                return code
+        except (OSError, EOFError, ValueError, TypeError):
+            pass  # not there yet, or cut off: it is made anew
+        code = self.source_to_code(source, path)
+        keep(kept, marshal.dumps(code))
+        return code
+
+
+def keep(path: str, data: bytes) -> None:
+    """Writes a cache file whole or not at all; a full or read-only disk only costs the time to compile again."""
+    temporary = f"{path}.{os.getpid()}"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except OSError:
+        return
+
+
+def sources_first(root: str, cache: str) -> None:
+    """Puts `root` first on the path and has its modules loaded by FreshLoader."""
+    loader = type("ProjectLoader", (FreshLoader,), {"cache": cache})
+    finder = FileFinder.path_hook((ExtensionFileLoader, EXTENSION_SUFFIXES), (loader, [".py"]))
+    home = os.path.realpath(root)
+
+    def hook(path: str) -> Any:
+        real = os.path.realpath(path)
+        if (real != home and not real.startswith(home + os.sep)) or is_installed(real + os.sep):
+            raise ImportError(f"{path} is outside the project")
+        return finder(path)
+
+    added: Callable[[str], Any] = hook
+    sys.path_hooks.insert(0, added)
+    for path in list(sys.path_importer_cache):
+        if os.path.realpath(path).startswith(home):
+            del sys.path_importer_cache[path]
+    # Where it stands already (the current folder, PYTHONPATH) it would come later.
+    sys.path[:] = [root, *(path for path in sys.path if path != root)]
+    sys.dont_write_bytecode = True
+
+
+def is_installed(path: str) -> bool:
+    """Whether a file belongs to the standard library or to an installed package."""
+    return path.startswith(INSTALLED)
+
+
+def installed_modules(known: set[str]) -> list[str]:
+    """The loaded modules of installed packages that are not in `known`, in the order of their import."""
+    found: list[str] = []
+    for name, module in list(sys.modules.items()):
+        if name in known or name.startswith("_") or name.partition(".")[0] in OURS:
+            continue
+        specification = getattr(module, "__spec__", None)
+        origin = getattr(specification, "origin", None)
+        if specification is None or specification.name != name or not isinstance(origin, str):
+            continue
+        if origin in ("built-in", "frozen") or is_installed(os.path.realpath(origin)):
+            found.append(name)
+    return found

@@ -1,0 +1,425 @@
+"""uvicorn's HTTP/1.1 protocol, bounded: the one file that knows uvicorn, written against the version that is pinned.
+
+What is added: requests that can be read in two ways are refused (RFC 9112, section 6.1 and 3.2; both lengths, no or two
+Hosts), sizes and times are bounded, a request reaches the app whole or not at all, one write per answer, and idle
+connections can be handed over to the process that takes this one's place.
+"""
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from portable.http import Headers, Request, Response
+
+Respond = Callable[[Request], Awaitable[Response]]
+
+HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+BODILESS = (204, 205, 304)
+
+
+class Bounds(NamedTuple):
+    """What one connection, and all together, may take. Sizes in bytes, times in seconds.
+
+    The Dispatcher checks the exact limits of the profile; these keep memory and time bounded before it is asked.
+    """
+
+    url: int = 8 * 1024
+    headers: int = 16 * 1024
+    header_count: int = 100
+    body: int = 4 * 1024 * 1024
+    large_prefix: bytes = b"\0"
+    """Paths below it take larger bodies: uploads into buckets."""
+    large_body: int = 0
+    bodies: int = 256 * 1024 * 1024
+    """All that is being received at once, together."""
+    header_time: float = 15.0
+    body_time: float = 45.0
+    """A large body gets more, by `pace`."""
+    pace: int = 1024 * 1024
+    """Bytes a second."""
+    idle_time: float = 55.0
+    connections: int = 2000
+
+
+class Refused(Exception):
+    """A request that is not let in; raised inside the parser's callbacks, which end it."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class Site:
+    """What the connections of one process share."""
+
+    def __init__(self, respond: Respond, bounds: Bounds) -> None:
+        self.respond = respond
+        self.bounds = bounds
+        self.config = Config(
+            app=respond,
+            http=BoundedProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=int(bounds.idle_time),
+        )
+        self.config.load()
+        self.state = ServerState()
+        self.body_bytes = 0
+        self.draining = False
+        self.hand_over: Callable[[int], bool] | None = None
+        """Takes over a connection's descriptor, or says that it cannot right now."""
+
+    def protocol(self) -> "BoundedProtocol":
+        """For a new connection."""
+        return BoundedProtocol(self, self.bounds.header_time)
+
+    def heir(self) -> "BoundedProtocol":
+        """For a connection that another process kept, and handed over."""
+        return BoundedProtocol(self, self.bounds.idle_time)
+
+    def date(self, text: bytes) -> None:
+        """Sets the Date that answers carry; once a second."""
+        self.state.default_headers = [(b"date", text)]
+
+    def drain(self, hand_over: Callable[[int], bool] | None) -> None:
+        """Lets go of every connection as soon as its request is answered: to `hand_over`, or by closing it."""
+        self.draining, self.hand_over = True, hand_over
+        for connection in list(self.state.connections):
+            cast("BoundedProtocol", connection).let_go()
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, site: Site, patience: float) -> None:
+        super().__init__(site.config, site.state, {}, asyncio.get_running_loop())
+        self.site = site
+        self.bounds = site.bounds
+        self._patience = patience
+        self._in_head = False
+        self._in_body = False
+        self._head_bytes = 0
+        self._most = site.bounds.body
+        self._body = bytearray()
+        self._deadline: asyncio.TimerHandle | None = None
+        self._refusal: Refused | None = None
+        self._deaf = False
+        self._exchange: Exchange | None = None
+
+    # Connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._limit(self._patience)
+        if len(self.connections) > self.bounds.connections:
+            self._refuse(Refused(503, "Too many connections."))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._limit(None)
+        self._unset_keepalive_if_required()
+        self._forget_body()
+        super().connection_lost(exc)
+
+    def _limit(self, seconds: float | None) -> None:
+        """(Re)starts the time that the request may take to arrive."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if seconds is None else self.loop.call_later(seconds, self._too_slow)
+
+    def _too_slow(self) -> None:
+        if self._in_head or self._in_body:
+            self._refuse(Refused(408, "The request took too long to arrive."))
+        else:
+            self.transport.close()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        # A peer that does not read what it asked for keeps a closing transport open.
+        self.loop.call_later(5, self.transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        was_in_head = self._in_head
+        super().data_received(data)
+        if was_in_head and self._in_head and not self._deaf:
+            self._head_bytes += len(data)
+            if self._head_bytes > self.bounds.headers:
+                self._refuse(Refused(431, "The headers are too large.") if self.headers else _long_url())
+
+    def send_400_response(self, msg: str) -> None:
+        """What uvicorn calls for whatever the parser, or a callback below, did not take."""
+        self._refuse(self._refusal or Refused(400, msg))
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """An Upgrade that is not known is ignored (RFC 9110, section 7.8); nothing is parsed after it."""
+        self._deaf = True
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answers and closes; an answer that is still being made to an earlier request goes first."""
+        self._deaf = True
+        self._in_head = self._in_body = False
+        self._limit(None)
+        self._forget_body()
+        if self._exchange is not None:
+            self._refusal = refused
+            self.flow.pause_reading()
+            return
+        if self.transport.is_closing():
+            return
+        message = refused.message.encode()
+        lines = [STATUS_LINE[refused.status]]
+        lines.extend(name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers)
+        lines.append(b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\n")
+        lines.append(b"content-length: %d\r\n\r\n" % len(message))
+        self.transport.write(b"".join(lines) + message)
+        self.linger()
+
+    def linger(self) -> None:
+        """Closes so that the peer can read the answer though it is still sending: a reset would take it away."""
+        self._deaf, self._refusal = True, None
+        self.pipeline.clear()
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        self.loop.call_later(2.0, self.transport.close)
+        self.loop.call_later(self.bounds.idle_time, self.transport.abort)
+
+    # What the parser finds
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        self._head_bytes = 0
+        self._limit(self.bounds.header_time)
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+        if len(self.url) > self.bounds.url:
+            self._stop(_long_url())
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > self.bounds.headers or len(self.headers) >= self.bounds.header_count:
+            self._stop(Refused(431, "The headers are too large or too many."))
+        self.headers.append((name.lower(), value))
+
+    def _stop(self, refused: Refused) -> None:
+        self._refusal = refused
+        raise refused
+
+    def on_headers_complete(self) -> None:
+        try:
+            length = self._check_head()
+        except Refused as refused:
+            self._stop(refused)
+            raise
+        self._in_head, self._in_body = False, True
+        self._limit(self.bounds.body_time + max(0, self._most - self.bounds.body) / self.bounds.pace)
+        if length and self.site.body_bytes + length > self.bounds.bodies:
+            self._stop(Refused(503, "Too much is being received at once."))
+        if self._exchange is None and any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in self.headers
+        ):
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _check_head(self) -> int:
+        """Refuses a head that could be read in more than one way. Returns the declared length of the body."""
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            raise Refused(505, "HTTP/1.0 and HTTP/1.1 are spoken here.")
+        found: dict[bytes, list[bytes]] = {}
+        for name, value in self.headers:
+            found.setdefault(name, []).append(value)
+        hosts = found.get(b"host", [])
+        if len(hosts) != 1 or HOST.fullmatch(hosts[0]) is None:
+            raise Refused(400, "There must be one Host, and it must be a host.")
+        codings = found.get(b"transfer-encoding", [])
+        if codings and (b"content-length" in found or version == "1.0"):
+            raise Refused(400, "Content-Length and Transfer-Encoding exclude each other.")
+        if codings and [coding.strip().lower() for coding in codings] != [b"chunked"]:
+            raise Refused(501, "The one transfer coding that is known is chunked.")
+        lengths = found.get(b"content-length", [])
+        if len(lengths) > 1 or (lengths and not lengths[0].isdigit()):
+            raise Refused(400, "The Content-Length is no number.")
+        length = int(lengths[0][:20]) if lengths else 0
+        self._most = self.bounds.large_body if self.url.startswith(self.bounds.large_prefix) else self.bounds.body
+        if length > self._most:
+            raise Refused(413, f"The body is larger than {self._most} bytes.")
+        if not self.url.isascii() or any(byte < 0x21 or byte == 0x7F for byte in self.url):
+            raise Refused(400, "The request target has characters that must be percent-encoded.")
+        if not self.url.startswith(b"/") and self.url != b"*":
+            # RFC 9112, section 3.2.2: the absolute form names the host again.
+            scheme, _, rest = self.url.partition(b"://")
+            authority, slash, path = rest.partition(b"/")
+            if scheme.lower() not in (b"http", b"https") or authority.lower() != hosts[0].lower():
+                raise Refused(400, "The request target is neither a path nor a URL of this host.")
+            self.url = slash + path or b"/"
+        return length
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+        self.site.body_bytes += len(body)
+        if len(self._body) > self._most:
+            self._stop(Refused(413, f"The body is larger than {self._most} bytes."))
+        if self.site.body_bytes > self.bounds.bodies:
+            self._stop(Refused(503, "Too much is being received at once."))
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        self._limit(None)
+        exchange = Exchange(self, bytes(self._body))
+        self._forget_body()
+        if self._exchange is None:
+            self._begin(exchange)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
+
+    def _forget_body(self) -> None:
+        self.site.body_bytes -= len(self._body)
+        self._body = bytearray()
+
+    # Answers
+
+    def _begin(self, exchange: "Exchange") -> None:
+        self._exchange = self.cycle = exchange
+        task = self.loop.create_task(exchange.answer())
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def answered(self) -> None:
+        """The answer is written: the next request of the pipeline, or the wait for one."""
+        self._exchange = None
+        if (self._deaf and self._refusal is None) or self.transport.is_closing():
+            return
+        if self.pipeline:
+            self._begin(cast("Exchange", self.pipeline.pop()[0]))
+            return
+        if self._refusal is not None:
+            self._refuse(self._refusal)
+            return
+        self.flow.resume_reading()
+        if not self._in_head and not self._in_body:
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(self.bounds.idle_time, self.timeout_keep_alive_handler)
+            if self.site.draining:
+                self.let_go()
+
+    def let_go(self) -> None:
+        """Hands an idle connection over, or closes it; one in use when it has been answered."""
+        hand_over = self.site.hand_over
+        busy = self._in_head or self._in_body or self._exchange is not None or bool(self.pipeline)
+        if self.transport.is_closing() or self._deaf:
+            return
+        if hand_over is None:
+            if not busy:
+                self.transport.close()
+            elif self._exchange is not None:
+                self._exchange.keep_alive = False
+            return
+        if busy:
+            return
+        if self.transport.get_write_buffer_size():
+            self.loop.call_later(0.005, self.let_go)
+            return
+        # What arrives from here on stays in the kernel, for the other process.
+        self.flow.pause_reading()
+        descriptor = os.dup(self.transport.get_extra_info("socket").fileno())
+        try:
+            taken = hand_over(descriptor)
+        finally:
+            os.close(descriptor)
+        if taken:
+            self.transport.abort()
+        else:
+            self.flow.resume_reading()
+            self.loop.call_later(0.005, self.let_go)
+
+
+class Unwaited(asyncio.Event):
+    """Stands for an event that a connection sets and nobody waits for."""
+
+    def set(self) -> None:
+        return
+
+
+NOBODY_WAITS = Unwaited()
+
+
+class Exchange(RequestResponseCycle):
+    """One whole request and its answer. In place of ASGI's messages: a Request in, a Response out, one write."""
+
+    def __init__(self, connection: BoundedProtocol, body: bytes) -> None:
+        # Only the fields that the connection looks at are set: the ASGI half is not used.
+        self.connection = connection
+        self.response_complete = False
+        self.disconnected = False
+        self.message_event = NOBODY_WAITS
+        parser: Any = connection.parser
+        path, _, query = connection.url.decode("ascii").partition("?")
+        self.request = Request(
+            parser.get_method().decode("ascii"),
+            path.partition("#")[0],
+            query_string=query.partition("#")[0],
+            headers=_headers(connection.headers),
+            body=body,
+            client=connection.client[0] if connection.client else "",
+        )
+        self.keep_alive = (
+            parser.get_http_version() == "1.1" and parser.should_keep_alive() and not parser.should_upgrade()
+        )
+
+    async def answer(self) -> None:
+        """Asks the app and writes what it says. The app's `respond` turns its own failures into answers."""
+        connection = self.connection
+        try:
+            data = self._encode(await connection.site.respond(self.request))
+        except asyncio.CancelledError:
+            connection.transport.abort()
+            raise
+        except Exception:
+            logging.getLogger("portable.http").exception("an answer could not be made")
+            data = self._encode(Response("Internal Server Error", 500))
+        if not self.disconnected:
+            connection.transport.write(data)
+            if not self.keep_alive:
+                connection.linger()
+        self.response_complete = True
+        connection.answered()
+
+    def _encode(self, response: Response) -> bytes:
+        status, body = response.status, response.body
+        lines = [STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status]
+        lines.extend(name + b": " + value + b"\r\n" for name, value in self.connection.server_state.default_headers)
+        sized = False
+        for name, value in response.headers.items():
+            sized = sized or name == "content-length"
+            lines.append(f"{name}: {value}\r\n".encode("latin-1"))
+        if not sized and status not in BODILESS:
+            lines.append(b"content-length: %d\r\n" % len(body))
+        lines.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        lines.append(body)
+        return b"".join(lines)
+
+
+def _headers(raw: list[tuple[bytes, bytes]]) -> Headers:
+    headers = Headers()
+    headers._items = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
+    return headers
+
+
+def _long_url() -> Refused:
+    return Refused(414, "The URL is too long.")

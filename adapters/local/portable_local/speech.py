@@ -1,0 +1,102 @@
+"""What `portable dev` tells the person at the terminal: the addresses on stdout, the rest on stderr."""
+
+import os
+import sys
+from typing import Any
+
+from portable.adapter import ServeOptions
+from portable.cli.project import AppFailure, Fault
+from portable.cli.render import Output, escape, paint
+from portable.errors import Location
+
+from .loop import Loop
+
+
+def app_failure(answer: dict[str, Any]) -> AppFailure:
+    """What the loading process found, as the error that the command line prints."""
+    faults = [
+        Fault(
+            fault["code"],
+            fault["message"],
+            fault["hint"],
+            Location(fault["location"]["file"], fault["location"]["line"]) if fault["location"] else None,
+        )
+        for fault in answer["faults"]
+    ]
+    return AppFailure(faults, answer["trace"])
+
+
+class Speech:
+    """One `portable dev`."""
+
+    def __init__(self, options: ServeOptions) -> None:
+        self.options = options
+        self.has_served = False
+        self.failure: AppFailure | None = None
+
+    def say(self, text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+    def starting(self, *, has_moved: bool) -> None:
+        if has_moved:
+            self.say("port 8000 is in use, so another one is taken")
+        if self.options.host not in ("127.0.0.1", "::1", "localhost"):
+            self.say(f"warning: {self.options.host} lets other machines in; nothing here is protected")
+
+    def serving(self, url: str, manifest: dict[str, Any]) -> None:
+        self.has_served = True
+        handlers = manifest["handlers"]
+        routes = sum(handler["trigger"]["type"] == "route" for handler in handlers)
+        data = os.path.relpath(self.options.data)
+        data = data if not data.startswith("..") else str(self.options.data)
+        watched = "reloads on save" if self.options.reload else "does not reload"
+        name = manifest["app"]["name"]
+        parts = f"{count(routes, 'route')}, {count(len(handlers) - routes, 'background handler')}"
+        sys.stdout.write(
+            f"  {paint(name, 'bold', sys.stdout)} {paint(url, 'cyan', sys.stdout)}\n"
+            f"  {parts}; data in {escape(data)}; {watched}; Ctrl-C ends it\n"
+        )
+        sys.stdout.flush()
+
+    def reloaded(self, edited: list[str], seconds: float) -> None:
+        if not edited:
+            self.say("restarted")
+            return
+        shown = shorter(edited[0])
+        more = f" and {len(edited) - 1} more" if len(edited) > 1 else ""
+        self.say(f"{paint('reloaded', 'green', sys.stderr)} {shown}{more} in {seconds * 1000:.0f} ms")
+
+    def failed(self, answer: dict[str, Any], *, keeps_serving: bool) -> None:
+        Output().fault(app_failure(answer))
+        if keeps_serving:
+            self.say("the last good version goes on serving; waiting for the next save")
+        else:
+            self.say("nothing is served yet; waiting for the next save")
+
+    def raise_failure(self, answer: dict[str, Any], loop: Loop) -> None:
+        """Ends the loop with an error that the command line prints."""
+        self.failure = app_failure(answer)
+        loop.done = True
+
+    def worker_ended(self, how: str) -> None:
+        self.say(f"a worker process ended: {how}")
+
+    def server_ended(self, how: str) -> None:
+        self.say(f"the process that serves HTTP ended: {how}; it is started again")
+
+    def stopping(self, busy: int) -> None:
+        self.say(f"stopping, after {count(busy, 'background run')}" if busy else "stopping")
+
+    def gave_up(self, busy: int) -> None:
+        if busy:
+            self.say(f"{count(busy, 'background run')} did not end in time; tried again at the next start")
+
+
+def count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def shorter(path: str) -> str:
+    near = os.path.relpath(path)
+    return escape(near if not near.startswith("..") else path)
