@@ -156,6 +156,7 @@ def test_an_address_that_does_not_answer_is_unavailable(started: Running, publis
     with pytest.raises(Unavailable):
         load_rates()
     started.set_value("param", "exchange.rates-url", "file:///etc/hostname")
+    started.advance(360)  # a value is read again after 6 minutes at most
     with pytest.raises(InvalidArgument):
         load_rates()
     assert rates.query("EUR").items == []

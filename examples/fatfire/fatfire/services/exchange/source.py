@@ -27,7 +27,7 @@ def packaged_file() -> bytes:
 
 def published_file(url: str) -> bytes:
     """The file at `url`. Raises Unavailable, so that the task tries again later."""
-    from urllib.error import URLError
+    from urllib.error import HTTPError, URLError
     from urllib.request import urlopen
 
     if not url.startswith(("https://", "http://")):
@@ -36,6 +36,8 @@ def published_file(url: str) -> bytes:
         with urlopen(url, timeout=60) as answer:  # noqa: S310 (the scheme is checked above)
             content: bytes = answer.read(MOST_BYTES + 1)
     except (URLError, TimeoutError, OSError) as error:
+        if isinstance(error, HTTPError):
+            error.close()
         raise Unavailable(f"the rates at {url} cannot be read: {error}") from error
     if len(content) > MOST_BYTES:
         raise InvalidArgument(f"the rates at {url} are larger than {MOST_BYTES} bytes")
