@@ -399,9 +399,7 @@ class Service(Registry):
             location = function_location(function)
             check_policies(missed, overlap, location)
             retry = check_retry(f"cron: {function_name(function)}", RetryPolicy(max_attempts), location)
-            schedule = Schedule(
-                check_cron(expression, location), check_zone(zone, location), missed, overlap, retry
-            )
+            schedule = Schedule(check_cron(expression, location), check_zone(zone, location), missed, overlap, retry)
             self.register_handler(function, schedule, timeout=timeout, memory=memory, uses=uses)
             return function
 

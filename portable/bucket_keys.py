@@ -6,9 +6,7 @@ from .capabilities import Profile
 from .errors import InvalidArgument
 from .patterns import Pattern
 
-KEY = Pattern(
-    r"[A-Za-z0-9._=+@!~,()-]*[A-Za-z0-9_=+@!~,()-](?:/[A-Za-z0-9._=+@!~,()-]*[A-Za-z0-9_=+@!~,()-])*"
-)
+KEY = Pattern(r"[A-Za-z0-9._=+@!~,()-]*[A-Za-z0-9_=+@!~,()-](?:/[A-Za-z0-9._=+@!~,()-]*[A-Za-z0-9_=+@!~,()-])*")
 SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._=+@!~,()-")
 KEY_HINT = "segments of ASCII letters, digits and ._=+@!~,()- joined by '/'"
 RESERVED = ".well-known/acme-challenge/"
@@ -60,12 +58,7 @@ DATA_TYPES = {
 def check_key(key: object, profile: Profile, resource: str) -> str:
     """A key as every provider takes it. Raises InvalidArgument, saying what is wrong, or LimitExceeded."""
     # Nearly every key is short enough for each limit, and a regular expression tells the rest.
-    if (
-        type(key) is str
-        and len(key) < 128
-        and KEY.fullmatch(key) is not None
-        and not key.startswith(RESERVED)
-    ):
+    if type(key) is str and len(key) < 128 and KEY.fullmatch(key) is not None and not key.startswith(RESERVED):
         return key
     if not isinstance(key, str):
         raise InvalidArgument(f"a key is a str, not {type(key).__name__}", hint=KEY_HINT, resource=resource)
@@ -80,9 +73,7 @@ def check_key(key: object, profile: Profile, resource: str) -> str:
 def check_prefix(prefix: object, profile: Profile, resource: str) -> str:
     """A text that some legal key starts with; empty is one. Raises InvalidArgument or LimitExceeded."""
     if not isinstance(prefix, str):
-        raise InvalidArgument(
-            f"a prefix is a str, not {type(prefix).__name__}", hint=KEY_HINT, resource=resource
-        )
+        raise InvalidArgument(f"a prefix is a str, not {type(prefix).__name__}", hint=KEY_HINT, resource=resource)
     head, slash, _ = prefix.rpartition("/")
     fault = _characters_fault(prefix)
     if fault is None and slash:
@@ -151,9 +142,7 @@ def check_metadata(metadata: object, profile: Profile, resource: str, key: str) 
     if metadata is None:
         return {}
     if not isinstance(metadata, dict):
-        raise InvalidArgument(
-            f"metadata is a dict of str, not {type(metadata).__name__}", resource=resource, key=key
-        )
+        raise InvalidArgument(f"metadata is a dict of str, not {type(metadata).__name__}", resource=resource, key=key)
     found: dict[str, str] = {}
     items: list[tuple[object, object]] = list(metadata.items())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
     for name, value in items:

@@ -233,15 +233,11 @@ class Source:
         if not isinstance(chunk, _BYTES):
             raise self._refused(
                 f"a piece that is a {type(chunk).__name__}",
-                "open the file in binary mode, or encode each str"
-                if isinstance(chunk, str)
-                else "yield bytes",
+                "open the file in binary mode, or encode each str" if isinstance(chunk, str) else "yield bytes",
             )
         found = bytes(chunk)
         self._size += len(found)
-        self._profile.check(
-            "object_bytes", self._size, f"object {self._key!r}", resource=self._resource, key=self._key
-        )
+        self._profile.check("object_bytes", self._size, f"object {self._key!r}", resource=self._resource, key=self._key)
         self._first = found if self._first is None else self._first
         return found
 
@@ -277,16 +273,13 @@ class ObjectEventCodec:
         problems = _faults(body)
         if problems:
             raise InvalidArgument(
-                f"bucket {self._bucket!r}: not an event: "
-                + "; ".join(problem.message for problem in problems),
+                f"bucket {self._bucket!r}: not an event: " + "; ".join(problem.message for problem in problems),
                 problems=problems,
                 hint='{"bucket": "files", "key": "a", "size": 1, "version": "1", "event": "created", "time": 0}',
             )
         event = body["event"]
         size = 0 if event == "deleted" else body["size"]
-        return ObjectEvent(
-            body["bucket"], body["key"], size, body.get("version") or "", event, utc(body["time"])
-        )
+        return ObjectEvent(body["bucket"], body["key"], size, body.get("version") or "", event, utc(body["time"]))
 
 
 def _faults(body: Any) -> tuple[Problem, ...]:
@@ -295,9 +288,7 @@ def _faults(body: Any) -> tuple[Problem, ...]:
     fields = cast("dict[str, Any]", body)
     event = fields.get("event")
     problems = [
-        Problem((name,), f"{name} is a str")
-        for name in ("bucket", "key")
-        if not isinstance(fields.get(name), str)
+        Problem((name,), f"{name} is a str") for name in ("bucket", "key") if not isinstance(fields.get(name), str)
     ]
     if event not in ("created", "deleted"):
         problems.append(Problem(("event",), "event is created or deleted"))
@@ -315,6 +306,4 @@ def object_event_body(
     bucket: str, key: str, event: Literal["created", "deleted"], *, size: int, version: str, time: float
 ) -> str:
     """The body of a bucket Invocation, for adapters. `bucket` is the qualified name, `time` an epoch second."""
-    return json.dumps(
-        {"bucket": bucket, "key": key, "size": size, "version": version, "event": event, "time": time}
-    )
+    return json.dumps({"bucket": bucket, "key": key, "size": size, "version": version, "event": event, "time": time})

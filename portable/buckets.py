@@ -80,9 +80,7 @@ class Bucket(Resource[BucketDriver]):
         version = check_version(if_version, self.id, key)
         if if_absent and version is not None:
             raise InvalidArgument("if_absent and if_version exclude one another", resource=self.id, key=key)
-        return (
-            Condition(absent=True) if if_absent else ALWAYS if version is None else Condition(version=version)
-        )
+        return Condition(absent=True) if if_absent else ALWAYS if version is None else Condition(version=version)
 
     # Reading
 
@@ -153,12 +151,7 @@ class Bucket(Resource[BucketDriver]):
         if type(limit) is not int or not 1 <= limit <= LIST_MOST:
             raise InvalidArgument(f"limit={limit!r} is not 1-{LIST_MOST}", resource=self.id)
         after = None if start_after is None else check_prefix(start_after, profile, self.id) or None
-        if (
-            after is not None
-            and delimiter is not None
-            and after.endswith(delimiter)
-            and after.startswith(prefix)
-        ):
+        if after is not None and delimiter is not None and after.endswith(delimiter) and after.startswith(prefix):
             # What is below a common prefix was answered with it.
             after = after if len(after) == len(prefix) else after + PAST
         page = self._call(
@@ -262,9 +255,7 @@ class Bucket(Resource[BucketDriver]):
                 resource=resource,
                 key=key,
             )
-        profile.check(
-            "signed_url_seconds", expires_in, f"a signed URL of {shown(key)}", resource=resource, key=key
-        )
+        profile.check("signed_url_seconds", expires_in, f"a signed URL of {shown(key)}", resource=resource, key=key)
         kind: str | None = None
         if method == "PUT":
             kind = guess_content_type(key) if content_type is None else content_type
@@ -273,9 +264,7 @@ class Bucket(Resource[BucketDriver]):
             raise InvalidArgument(
                 "content_type is for PUT; a GET answers with the object's own", resource=resource, key=key
             )
-        return self._call(
-            "signed_url", key, self._driver.sign, key, method, expires_in=expires_in, content_type=kind
-        )
+        return self._call("signed_url", key, self._driver.sign, key, method, expires_in=expires_in, content_type=kind)
 
     # Events
 

@@ -54,13 +54,13 @@ def to_json_bytes(value: object) -> bytes:
         if kind is not dict and kind is not list:
             serializer = getattr(kind, "__pydantic_serializer__", None)
             if serializer is not None:
-                return cast(bytes, serializer.to_json(value))
+                return cast("bytes", serializer.to_json(value))
         encode = _fast_encode or _native_encoder()
         if encode is not None:
             try:
                 text = encode(value, bytes_mode="base64")
             except ValueError:
-                text = b"NaN"
+                return _encode(value).encode()
             # pydantic writes NaN and infinity as they are; a text that merely holds the word takes the strict way too.
             if b"NaN" not in text and b"Infinity" not in text:
                 return text
@@ -121,7 +121,7 @@ class Codec(Generic[T]):
         if not isinstance(value, kind):
             message = f"Input should be {name}"
             raise InvalidArgument(message, problems=(Problem((), message, f"{kind.__name__}_type"),))
-        return cast(T, value)
+        return cast("T", value)
 
     def decode_json(self, raw: bytes | str) -> T:
         try:
@@ -131,14 +131,14 @@ class Codec(Generic[T]):
 
     def decode(self, value: object) -> T:
         try:
-            return cast(T, self.adapter.validate_python(value))
+            return cast("T", self.adapter.validate_python(value))
         except (ValueError, RecursionError) as error:
             raise invalid(error) from None
 
     def encode_json(self, value: T) -> str:
         if self._plain is not None:
             return to_json(value)
-        return cast(bytes, self.adapter.dump_json(value)).decode()
+        return cast("bytes", self.adapter.dump_json(value)).decode()
 
     def plain(self, value: T) -> Any:
         return self.adapter.dump_python(value)

@@ -21,9 +21,7 @@ def check_value(kind: Literal["param", "secret"], name: str, value: object, prof
     Raises InvalidArgument for what is no Unicode text, LimitExceeded past 4 KB (param) or 25,000 bytes (secret).
     """
     if not isinstance(value, str):
-        raise InvalidArgument(
-            f"{kind} {name!r} is a {type(value).__name__}, not a str", hint="encode it as text"
-        )
+        raise InvalidArgument(f"{kind} {name!r} is a {type(value).__name__}, not a str", hint="encode it as text")
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
@@ -76,9 +74,7 @@ class Value(Resource[ValueDriver]):
             value = default
         if value is None:
             qualified = self._registry.qualify(self.name)
-            error = NotFound(
-                f"{self.kind} {qualified!r} is not set", hint=self.command.format(name=qualified)
-            )
+            error = NotFound(f"{self.kind} {qualified!r} is not set", hint=self.command.format(name=qualified))
             # Not the caller's mistake: over HTTP this is no 404.
             error.status = 500
             raise error
@@ -99,9 +95,7 @@ class Param(Value):
             try:
                 check_value("param", name, default, load_profile())
             except PortableError as error:
-                raise DeclarationError(
-                    f"the default: {error.message}", hint=error.hint, location=location
-                ) from None
+                raise DeclarationError(f"the default: {error.message}", hint=error.hint, location=location) from None
         self.spec = ParamSpec(name, registry.name, default, location)
 
     def _make_driver(self, factory: DriverFactory) -> ValueDriver:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from time import time
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .answers import BODILESS, JSON_HEADER, Answer, answer, checked_headers, plain_response, problem
 from .binding import Binding, current_binding, current_context
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 InThread = Callable[[Callable[[], T]], Awaitable[T]]
+
+# Bound once: every call needs them.
+set_context, reset_context = current_context.set, current_context.reset
+set_binding, reset_binding = current_binding.set, current_binding.reset
 
 COROUTINE_FLAG = 0x80
 HTTP_SECONDS = 28
@@ -151,8 +155,9 @@ class Dispatcher:
         """Answers one request; never raises but for what ends the process. Blocks; for one-request-at-a-time runtimes."""
         try:
             endpoint = self._admit(request)
-            response = endpoint if isinstance(endpoint, Response) else self._run(endpoint, request)
-            return self._finished(request, response)
+            if type(endpoint) is Endpoint:
+                return self._finished(request, self._run(endpoint, request))
+            return self._finished(request, cast("Response", endpoint))
         except Exception as error:
             return self._failed(request, error)
 
@@ -187,10 +192,13 @@ class Dispatcher:
                     request.traceparent = value
             elif name[:11] == INTERNAL:
                 internal = True
-        if not request.id or not request.traceparent:
+        if not request.id:
             id, traceparent = new_ids()
-            request.id = request.id or id
-            request.traceparent = request.traceparent or traceparent
+            request.id = id
+            if not request.traceparent:
+                request.traceparent = traceparent
+        elif not request.traceparent:
+            request.traceparent = new_ids()[1]
         if internal:
             request.headers = Headers(item for item in request.headers._items if not item[0].startswith(INTERNAL))
         path, query = request.path, len(request.query_string)
@@ -294,8 +302,8 @@ class Dispatcher:
     def _run(self, endpoint: Endpoint, request: Request) -> Response:
         """The handler inside its middleware; a coroutine is driven to its end here."""
         context = endpoint.context(request.id, time() + endpoint.timeout, request.traceparent)
-        token = current_context.set(context)
-        binding_token = current_binding.set(self.binding)
+        token = set_context(context)
+        binding_token = set_binding(self.binding)
         try:
             if not endpoint.middlewares:
                 return self._call(endpoint, request, context)
@@ -309,8 +317,8 @@ class Dispatcher:
                 error = raised
             return finish(stack, response, error)
         finally:
-            current_binding.reset(binding_token)
-            current_context.reset(token)
+            reset_binding(binding_token)
+            reset_context(token)
 
     def _call(self, endpoint: Endpoint, request: Request, context: Context) -> Response:
         plan = endpoint.plan
@@ -330,8 +338,8 @@ class Dispatcher:
     async def _run_async(self, endpoint: Endpoint, request: Request) -> Response:
         """`_run` on a loop."""
         context = endpoint.context(request.id, time() + endpoint.timeout, request.traceparent)
-        token = current_context.set(context)
-        binding_token = current_binding.set(self.binding)
+        token = set_context(context)
+        binding_token = set_binding(self.binding)
         stack: Stack = []
         response, error = None, None
         try:
@@ -354,8 +362,8 @@ class Dispatcher:
                 error = raised
             return finish(stack, response, error)
         finally:
-            current_binding.reset(binding_token)
-            current_context.reset(token)
+            reset_binding(binding_token)
+            reset_context(token)
 
     def drive(self, coroutine: Any) -> Any:
         """Runs a coroutine to its end: by hand while asyncio was never imported, else on one kept loop."""

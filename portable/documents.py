@@ -68,9 +68,7 @@ class DocumentRules:
         self.exponent_low = -profile.value("float_exponent_min")
         self._names: set[str] = set()
 
-    def check(
-        self, value: object, *, what: str = "", resource: str | None = None, key: object = None
-    ) -> Document:
+    def check(self, value: object, *, what: str = "", resource: str | None = None, key: object = None) -> Document:
         """The document to store for `value`. `what` starts the messages, `resource` and `key` go into the errors."""
         if type(value) is not dict and not isinstance(value, Mapping):
             raise InvalidArgument(

@@ -23,9 +23,7 @@ def parse_form(request: Request) -> FormData:
         return parse_urlencoded(request.body)
     if kind == "multipart/form-data":
         return parse_multipart(request.body, content_type)
-    raise HTTPError(
-        415, f"the form came as {kind!r}; send application/x-www-form-urlencoded or multipart/form-data"
-    )
+    raise HTTPError(415, f"the form came as {kind!r}; send application/x-www-form-urlencoded or multipart/form-data")
 
 
 def parse_urlencoded(body: bytes) -> FormData:

@@ -63,9 +63,7 @@ def idempotent(
     """
     location = caller_location()
     if type(expires_in) is not int or expires_in < 1:
-        raise DeclarationError(
-            f"expires_in={expires_in!r} is not a whole number of seconds from 1", location=location
-        )
+        raise DeclarationError(f"expires_in={expires_in!r} is not a whole number of seconds from 1", location=location)
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         code = getattr(function, "__code__", None)
@@ -160,9 +158,7 @@ class Once:
             return None
         key = key_text(self.key(arguments))
         pk = f"idempotency#{digest(f'{self.name}#{key}')}"
-        payload = digestible(
-            {name: value for name, value in arguments.items() if not isinstance(value, Context)}
-        )
+        payload = digestible({name: value for name, value in arguments.items() if not isinstance(value, Context)})
         return self._claim(binding, pk, key, digest(payload))
 
     def _claim(self, binding: Binding, pk: str, key: str, payload: str) -> "Running | Replay":
@@ -210,9 +206,7 @@ class Once:
         if kind == "bytes":
             return value
         if kind == "response":
-            return Response(
-                value["body"], value["status"], headers=Headers(tuple(pair) for pair in value["headers"])
-            )
+            return Response(value["body"], value["status"], headers=Headers(tuple(pair) for pair in value["headers"]))
         if kind == "answer":
             return (value["body"], *json.loads(value["rest"]))
         if self._decode is None:
@@ -321,11 +315,7 @@ def document_of(stored: StoredItem) -> Document:
 
 
 def is_later_attempt(known: Document, ours: Document) -> bool:
-    return (
-        bool(ours["delivery"])
-        and known["delivery"] == ours["delivery"]
-        and ours["attempt"] > known["attempt"]
-    )
+    return bool(ours["delivery"]) and known["delivery"] == ours["delivery"] and ours["attempt"] > known["attempt"]
 
 
 def remaining(now: float, context: Context | None) -> float:

@@ -79,9 +79,7 @@ def plan_key(
     return of
 
 
-def plan_template(
-    template: str, signature: Signature, location: Location
-) -> Callable[[dict[str, Any]], object]:
+def plan_template(template: str, signature: Signature, location: Location) -> Callable[[dict[str, Any]], object]:
     from string import Formatter
 
     try:
@@ -131,10 +129,7 @@ def canonical(value: Any) -> Any:
     if value is None or isinstance(value, (str, int, float)):
         return value
     if isinstance(value, DICT):
-        return {
-            name if isinstance(name, str) else digestible(name): canonical(entry)
-            for name, entry in value.items()
-        }
+        return {name if isinstance(name, str) else digestible(name): canonical(entry) for name, entry in value.items()}
     if isinstance(value, ARRAYS):
         return [canonical(entry) for entry in value]
     if isinstance(value, SETS):

@@ -125,9 +125,7 @@ def moment(invocation: Invocation) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
 
-def failure(
-    planned: BackgroundHandler, invocation: Invocation, error: Exception, raised: BaseException
-) -> Outcome:
+def failure(planned: BackgroundHandler, invocation: Invocation, error: Exception, raised: BaseException) -> Outcome:
     """`failed` with the wait before the next attempt, `dead` when there is none."""
     from random import random
 

@@ -100,7 +100,9 @@ def check_cors(cors: CORS, location: Location) -> None:
 def is_preflight(request: Request) -> bool:
     """Whether a browser asks for leave (Fetch standard, CORS-preflight request)."""
     return (
-        request.method == "OPTIONS" and "origin" in request.headers and "access-control-request-method" in request.headers
+        request.method == "OPTIONS"
+        and "origin" in request.headers
+        and "access-control-request-method" in request.headers
     )
 
 

@@ -242,7 +242,7 @@ class Lifespan:
     async def _send(self, message: dict[str, Any]) -> None:
         kind = message["type"]
         if kind == "lifespan.startup.failed":
-            self._failure = cast(str, message.get("message", "")) or "no reason given"
+            self._failure = cast("str", message.get("message", "")) or "no reason given"
         if kind in ("lifespan.startup.complete", "lifespan.startup.failed"):
             self._started.set()
         elif kind in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):

@@ -115,9 +115,7 @@ class Plan:
         named = {known.name: value for value, known in zip(values, self.parameters, strict=True) if known.keyword}
         return function(*positional, **named)
 
-    def faults(
-        self, request: Request, context: Context, form: FormData, first: InvalidArgument
-    ) -> InvalidArgument:
+    def faults(self, request: Request, context: Context, form: FormData, first: InvalidArgument) -> InvalidArgument:
         """Everything that is wrong with a request whose first fault is `first`."""
         if first.status == 400:
             return first
@@ -150,7 +148,8 @@ def is_document(annotation: Any) -> bool:
         or hasattr(annotation, "__dataclass_fields__")
         or issubclass(annotation, dict)
         or (issubclass(annotation, tuple) and hasattr(annotation, "_fields") and annotation is not UploadFile)
-        or annotation.__module__ == "collections.abc" and annotation.__name__ in ("Mapping", "MutableMapping")
+        or (annotation.__module__ == "collections.abc"
+        and annotation.__name__ in ("Mapping", "MutableMapping"))
     )
 
 
@@ -520,5 +519,3 @@ def parse_form(request: Request) -> FormData:
     from .forms import parse_form as parse
 
     return parse(request)
-
-

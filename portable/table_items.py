@@ -62,9 +62,7 @@ class ItemRules(Generic[T]):
 
     def _check_fields(self, fields: Any, role: str) -> tuple[str, ...]:
         if not isinstance(fields, (tuple, list)):
-            raise self.declaration(
-                f"{role} {fields!r} is no tuple of field names", f'for instance {role}=("id",)'
-            )
+            raise self.declaration(f"{role} {fields!r} is no tuple of field names", f'for instance {role}=("id",)')
         names = tuple(cast("Sequence[Any]", fields))
         if not 1 <= len(names) <= 2 or (names[0] == names[-1] and len(names) == 2):
             raise self.declaration(
@@ -109,9 +107,7 @@ class ItemRules(Generic[T]):
         document = rules.check(plain, what=f"table {self.name!r}", resource=id_)
         for field in fields:
             if field not in document:
-                raise InvalidArgument(
-                    f"table {self.name!r}: the item has no key field {field!r}", resource=id_
-                )
+                raise InvalidArgument(f"table {self.name!r}: the item has no key field {field!r}", resource=id_)
         pk = key_text(document[fields[0]], rules.profile, fields[0], id_)
         sk = key_text(document[fields[1]], rules.profile, fields[1], id_) if len(fields) == 2 else CONSTANT_SK
         encoded = encode(document)
@@ -166,9 +162,7 @@ class ItemRules(Generic[T]):
         if not absent and not present and version is None:
             return ALWAYS
         if bool(absent) + bool(present) + (version is not None) > 1:
-            raise InvalidArgument(
-                "if_absent, if_present and if_version exclude one another", resource=self.id
-            )
+            raise InvalidArgument("if_absent, if_present and if_version exclude one another", resource=self.id)
         if version is not None and (type(version) is not str or not version):
             raise InvalidArgument(
                 f"if_version={version!r} is no version",

@@ -150,9 +150,7 @@ def check_sort(
         if bound is not None:
             index_value(bound, type_, profile, f"{what}: {condition.operator}", resource)
     if condition.operator == "prefix" and type_ == "int":
-        raise InvalidArgument(
-            f"{what}: an int has no prefix", hint="use between, ge or le", resource=resource
-        )
+        raise InvalidArgument(f"{what}: an int has no prefix", hint="use between, ge or le", resource=resource)
     return condition
 
 
@@ -161,9 +159,7 @@ def index_value(value: object, type_: FieldType, profile: Profile, what: str, re
     plain = plain_key(value)
     if type_ == "str":
         if plain == "":
-            raise InvalidArgument(
-                f"{what} is empty", hint="None leaves an item out of the index", resource=resource
-            )
+            raise InvalidArgument(f"{what} is empty", hint="None leaves an item out of the index", resource=resource)
         return key_text(plain, profile, what, resource)
     if type(plain) is not int:
         raise InvalidArgument(f"{what} is an int, not {type(value).__name__}", resource=resource)

@@ -229,11 +229,7 @@ def _stored_type(member: Any) -> FieldType | None:
         return _common_type([choice.value for choice in cast("Any", member)])
     if issubclass(member, str) or (uuid is not None and issubclass(member, uuid.UUID)):
         return "str"
-    if (
-        datetime is not None
-        and issubclass(member, datetime.date)
-        and not issubclass(member, datetime.datetime)
-    ):
+    if datetime is not None and issubclass(member, datetime.date) and not issubclass(member, datetime.datetime):
         return "str"
     return "int" if issubclass(member, int) and member is not bool else None
 

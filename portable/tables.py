@@ -176,18 +176,14 @@ class Table(Resource[TableDriver], Generic[T]):
     def get_entry(self, *key: "KeyValue", eventual: bool = False) -> Entry[T] | None:
         """The item of `key` with its version, or None."""
         pk, sk = self._item_key(key)
-        stored = self._call(
-            "get_entry", self._items.shown(pk, sk), self._driver.get, pk, sk, eventual=eventual
-        )
+        stored = self._call("get_entry", self._items.shown(pk, sk), self._driver.get, pk, sk, eventual=eventual)
         return None if stored is None else Entry(self._items.load(stored), stored.version)
 
     def _absent(self, pk: str, sk: str) -> NotFound:
         key = self._items.shown(pk, sk)
         return NotFound(f"table {self.name!r} has no item {key!r}", resource=self.id, key=key)
 
-    def put(
-        self, item: T, *, if_absent: bool = False, if_present: bool = False, if_version: str | None = None
-    ) -> str:
+    def put(self, item: T, *, if_absent: bool = False, if_present: bool = False, if_version: str | None = None) -> str:
         """Writes `item` whole under the key that its fields give, and returns its new version.
 
         At most one condition: nothing is written and Conflict (409 over HTTP) is raised if there is such an item
@@ -269,9 +265,7 @@ class Table(Resource[TableDriver], Generic[T]):
         if type(by) is not int:
             raise InvalidArgument(f"by={by!r} is no int", resource=self.id, key=shown)
         profile.check("integer", abs(by), "by", resource=self.id, key=shown)
-        if token is not None and (
-            type(token) is not str or not 1 <= len(token) <= 100 or not token.isprintable()
-        ):
+        if token is not None and (type(token) is not str or not 1 <= len(token) <= 100 or not token.isprintable()):
             raise InvalidArgument(
                 f"token={token!r} is no token", hint="1-100 printable characters", resource=self.id, key=shown
             )
@@ -359,9 +353,7 @@ class Table(Resource[TableDriver], Generic[T]):
         """Every item of the table once, in no promised order: for export. It reads, and costs, the whole table."""
         scope = self._scope("scan")
         opened = open_cursor(cursor, scope, self.id)
-        return self._page(
-            self._call("scan", None, self._driver.scan, limit=self._limit(limit), cursor=opened), scope
-        )
+        return self._page(self._call("scan", None, self._driver.scan, limit=self._limit(limit), cursor=opened), scope)
 
     def batch_get(self, keys: "Iterable[KeyValue | tuple[KeyValue, ...]]") -> list[T]:
         """The items of `keys` (values, or tuples for a key of two fields) that are there, in the order of `keys`.
@@ -512,9 +504,7 @@ class Table(Resource[TableDriver], Generic[T]):
         def register(handler: ChangeFunction) -> ChangeFunction:
             (service or self._registry).register_handler(
                 handler,
-                TableChange(
-                    self._registry.qualify(self.name), RetryPolicy(max_attempts, min_backoff, max_backoff)
-                ),
+                TableChange(self._registry.qualify(self.name), RetryPolicy(max_attempts, min_backoff, max_backoff)),
                 timeout=timeout,
                 decode=ChangeCodec(self._items.model, self.name),
                 memory=memory,

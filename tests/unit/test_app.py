@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from portable.errors import DeclarationError
-from portable.specs import Route, Schedule
 
 from portable import App, Service
+from portable.errors import DeclarationError
+from portable.specs import Route, Schedule
 
 
 @pytest.mark.parametrize("name", ["", "Notes", "9notes", "-a", "a_b", "a b", "a" * 64, "ä", None, 3])

@@ -3,12 +3,12 @@
 from typing import cast
 
 import pytest
+
+from portable import App, Service
 from portable.binding import Binding, Resource
 from portable.capabilities import load_profile
 from portable.drivers import DriverFactory, ValueDriver
 from portable.errors import Conflict, InvalidArgument, NotBound, NotFound, PortableError, Unavailable
-
-from portable import App, Service
 
 
 class Values:

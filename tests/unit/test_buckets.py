@@ -113,11 +113,7 @@ def bound(
     files = app.bucket("files")
     driver = Recorder()
     factory: Any = Factory(driver)
-    app.bind(
-        Binding(
-            app="unit", stage="test", adapter="memory", drivers=factory, profile=PROFILE, authorize=authorize
-        )
-    )
+    app.bind(Binding(app="unit", stage="test", adapter="memory", drivers=factory, profile=PROFILE, authorize=authorize))
     yield files, driver
 
 
@@ -492,9 +488,7 @@ def test_an_event_is_made_of_its_body() -> None:
     ],
 )
 def test_a_body_that_is_no_event_is_refused_with_every_fault(change: dict[str, Any], where: str) -> None:
-    body: dict[str, Any] = json.loads(
-        object_event_body("files", "a", "created", size=5, version="v1", time=0)
-    )
+    body: dict[str, Any] = json.loads(object_event_body("files", "a", "created", size=5, version="v1", time=0))
     with pytest.raises(InvalidArgument) as caught:
         ObjectEventCodec("files").decode_json(json.dumps({**body, **change}))
     assert [problem.where for problem in caught.value.problems] == [(where,)]

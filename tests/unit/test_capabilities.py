@@ -1,6 +1,7 @@
 """Profiles: packaged numbers, each with the provider it comes from."""
 
 import pytest
+
 from portable.capabilities import PROVIDERS, load_profile
 from portable.errors import ConfigurationError, LimitExceeded
 

@@ -62,9 +62,7 @@ class Store:
 def bind(app: App, store: Store, authorize: Any = None) -> Clock:
     clock = Clock()
     factory: Any = store
-    binding = Binding(
-        app="unit", stage="test", adapter="memory", drivers=factory, profile=PROFILE, clock=clock
-    )
+    binding = Binding(app="unit", stage="test", adapter="memory", drivers=factory, profile=PROFILE, clock=clock)
     binding.authorize = authorize
     app.bind(binding)
     return clock

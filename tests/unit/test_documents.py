@@ -35,9 +35,7 @@ def test_every_legal_value_survives_check_encode_and_decode(name: str, value: An
     assert typed(check_document({"value": value}, PROFILE)["value"]) == typed(expected)
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "error", "limit"), REFUSED_VALUES, ids=[name for name, *_ in REFUSED_VALUES]
-)
+@pytest.mark.parametrize(("name", "value", "error", "limit"), REFUSED_VALUES, ids=[name for name, *_ in REFUSED_VALUES])
 def test_every_other_value_is_refused_with_its_place(
     name: str, value: Any, error: type[PortableError], limit: str
 ) -> None:

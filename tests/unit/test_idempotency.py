@@ -114,9 +114,7 @@ def bound() -> Generator[tuple[State, Clock], None, None]:
     clock = Clock()
     state = State(clock)
     factory: Any = state
-    binding = Binding(
-        app="unit", stage="test", adapter="memory", drivers=factory, profile=PROFILE, clock=clock
-    )
+    binding = Binding(app="unit", stage="test", adapter="memory", drivers=factory, profile=PROFILE, clock=clock)
     token = current_binding.set(binding)
     try:
         yield state, clock
@@ -125,9 +123,7 @@ def bound() -> Generator[tuple[State, Clock], None, None]:
 
 
 @contextmanager
-def delivered(
-    clock: Clock, id: str = "delivery", attempt: int = 1, seconds: float = 60
-) -> Generator[None, None, None]:
+def delivered(clock: Clock, id: str = "delivery", attempt: int = 1, seconds: float = 60) -> Generator[None, None, None]:
     context = Context(
         id=id, kind="task", handler="charge", app="unit", stage="test", attempt=attempt,
         deadline=clock.now() + seconds, traceparent="",
@@ -346,9 +342,7 @@ def test_what_cannot_be_removed_is_noted_on_the_error() -> None:
         state.fails[1] = Refused("busy")
         with pytest.raises(ValueError, match="a") as caught:
             function("a")
-        assert any(
-            "until the deadline: the idempotency record: busy" in note for note in caught.value.__notes__
-        )
+        assert any("until the deadline: the idempotency record: busy" in note for note in caught.value.__notes__)
         assert len(state.items) == 1
 
 

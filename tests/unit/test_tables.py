@@ -125,15 +125,11 @@ def test_other_key_fields_are_refused_with_the_place_of_the_declaration(field: s
      ("number_enum", "int"), ("maybe_text", "str"), ("maybe_number", "int")],
 )  # fmt: skip
 def test_index_fields_have_one_type(field: str, type_: str) -> None:
-    spec = declare(
-        Everything, key="text", indexes={"by_it": (field,), "by_two": ("day", field)[field == "day" :]}
-    )
+    spec = declare(Everything, key="text", indexes={"by_it": (field,), "by_two": ("day", field)[field == "day" :]})
     assert spec.spec.indexes[0] == IndexSpec("by_it", (field,), (type_,))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "field", ["ratio", "flag", "price", "at", "aware", "tags", "mixed", "either", "missing"]
-)
+@pytest.mark.parametrize("field", ["ratio", "flag", "price", "at", "aware", "tags", "mixed", "either", "missing"])
 def test_other_index_fields_are_refused(field: str) -> None:
     with pytest.raises(DeclarationError, match=field):
         declare(Everything, key="text", indexes={"by_it": (field,)})

@@ -103,10 +103,7 @@ class BucketConcurrencyConformance:
             for number in range(WRITERS):
                 files.put(f"source/{number}", str(number))
             found = together(
-                [
-                    partial(files.copy, f"source/{number}", "target", if_absent=True)
-                    for number in range(WRITERS)
-                ]
+                [partial(files.copy, f"source/{number}", "target", if_absent=True) for number in range(WRITERS)]
             )
             winners = [number for number, entry in enumerate(found) if not isinstance(entry, Exception)]
             assert len(winners) == 1, found

@@ -274,9 +274,7 @@ class BucketDataConformance(BucketRuns):
             running.drain()
             files.put("new", b"at last", if_absent=True)
 
-    def test_what_the_source_raises_is_never_taken_for_an_error_of_the_provider(
-        self, harness: Harness
-    ) -> None:
+    def test_what_the_source_raises_is_never_taken_for_an_error_of_the_provider(self, harness: Harness) -> None:
         with self.running(harness) as (files, _):
             for error in (
                 OSError(28, "no space"),

@@ -29,9 +29,7 @@ class BucketDescriptionConformance(BucketRuns):
     """Types and metadata come back as they went."""
 
     @pytest.mark.parametrize(("key", "content_type"), CONTENT_TYPES)
-    def test_the_extension_tells_the_type_of_bytes(
-        self, harness: Harness, key: str, content_type: str
-    ) -> None:
+    def test_the_extension_tells_the_type_of_bytes(self, harness: Harness, key: str, content_type: str) -> None:
         with self.running(harness) as (files, _):
             assert files.put(key, b"x").content_type == content_type
             head = files.head(key)

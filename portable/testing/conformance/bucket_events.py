@@ -170,9 +170,7 @@ class BucketEventConformance:
             ("nothing/", []),
         ],
     )
-    def test_a_prefix_selects_keys_that_start_with_it(
-        self, harness: Harness, prefix: str, matching: list[str]
-    ) -> None:
+    def test_a_prefix_selects_keys_that_start_with_it(self, harness: Harness, prefix: str, matching: list[str]) -> None:
         app = App("conformance")
         files = app.bucket("files")
         created: set[str] = set()
@@ -307,9 +305,7 @@ class BucketEventConformance:
             assert running.dead_letters("created") == []
 
     @pytest.mark.parametrize("max_attempts", [1, 2, 5])
-    def test_a_handler_that_keeps_failing_ends_with_the_dead_letters(
-        self, harness: Harness, max_attempts: int
-    ) -> None:
+    def test_a_handler_that_keeps_failing_ends_with_the_dead_letters(self, harness: Harness, max_attempts: int) -> None:
         app = App("conformance")
         files = app.bucket("files")
         attempts: list[int] = []
@@ -403,9 +399,7 @@ class BucketEventConformance:
         ],
         ids=repr,
     )
-    def test_options_out_of_range_are_a_bad_declaration(
-        self, harness: Harness, options: dict[str, Any]
-    ) -> None:
+    def test_options_out_of_range_are_a_bad_declaration(self, harness: Harness, options: dict[str, Any]) -> None:
         app = App("conformance")
         files = app.bucket("files")
 

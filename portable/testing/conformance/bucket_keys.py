@@ -190,9 +190,7 @@ class BucketKeyConformance(BucketRuns):
                 assert len(files.list().objects) == len(LEGAL_KEYS) - number - 1
 
     @pytest.mark.parametrize("key", ILLEGAL_KEYS, ids=ascii)
-    def test_an_illegal_key_is_refused_by_every_verb_and_changes_nothing(
-        self, harness: Harness, key: str
-    ) -> None:
+    def test_an_illegal_key_is_refused_by_every_verb_and_changes_nothing(self, harness: Harness, key: str) -> None:
         with self.running(harness) as (files, _):
             files.put("a", b"x")
             before = files.list()

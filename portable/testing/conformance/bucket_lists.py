@@ -16,9 +16,7 @@ from .harness import Harness
 ALPHABET = "!()+,-.0129=@AZ_az~"
 
 
-def expected(
-    keys: list[str], prefix: str, delimiter: str | None, start_after: str | None
-) -> list[tuple[str, str]]:
+def expected(keys: list[str], prefix: str, delimiter: str | None, start_after: str | None) -> list[tuple[str, str]]:
     """What a listing must say, by the contract, of a set of keys: ("key" | "prefix", text) in byte order."""
     found: list[tuple[str, str]] = []
     for key in sorted(set(keys), key=str.encode):
@@ -36,9 +34,7 @@ def entries(page: ObjectList) -> list[tuple[str, str]]:
     return sorted(mixed, key=lambda entry: entry[1].encode())
 
 
-def walk(
-    files: Bucket, prefix: str, delimiter: str | None, limit: int, most: int = 2000
-) -> list[tuple[str, str]]:
+def walk(files: Bucket, prefix: str, delimiter: str | None, limit: int, most: int = 2000) -> list[tuple[str, str]]:
     """All pages of a listing."""
     found: list[tuple[str, str]] = []
     cursor: str | None = None

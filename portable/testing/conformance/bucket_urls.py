@@ -52,9 +52,7 @@ def send(
     headers: dict[str, str] | None = None,
 ) -> Response:
     given = signed.headers if headers is None else headers
-    return running.request(
-        method or signed.method, url or target(signed.url), headers=list(given.items()), body=body
-    )
+    return running.request(method or signed.method, url or target(signed.url), headers=list(given.items()), body=body)
 
 
 def assert_refused(response: Response, *secrets: bytes) -> None:
@@ -319,9 +317,7 @@ class BucketUrlConformance:
             assert send(running, signed).body == b"content one"
             for url in (
                 target(signed.url).replace("bucket-one", "bucket-two", 1),
-                target(two.signed_url("a").url).partition("?")[0]
-                + "?"
-                + target(signed.url).partition("?")[2],
+                target(two.signed_url("a").url).partition("?")[0] + "?" + target(signed.url).partition("?")[2],
             ):
                 if url != target(signed.url):
                     assert_refused(send(running, signed, url=url), b"content two")

@@ -400,9 +400,7 @@ class IdempotencyConformance(IdempotentResultConformance):
                 except Conflict:
                     found.append("conflict")
 
-            threads = [
-                threading.Thread(target=contextvars.copy_context().run, args=(run,)) for _ in range(writers)
-            ]
+            threads = [threading.Thread(target=contextvars.copy_context().run, args=(run,)) for _ in range(writers)]
             for thread in threads:
                 thread.start()
             for thread in threads:

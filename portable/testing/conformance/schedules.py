@@ -441,7 +441,9 @@ class ScheduleConformance:
         with harness.running(app):
             pass
 
-    @pytest.mark.parametrize("zone", ["", "Mars/Olympus", "europe/berlin", "../UTC", "/etc/passwd", "CET-1", "+02:00", None])
+    @pytest.mark.parametrize(
+        "zone", ["", "Mars/Olympus", "europe/berlin", "../UTC", "/etc/passwd", "CET-1", "+02:00", None]
+    )
     def test_a_zone_that_there_is_not_is_refused(self, harness: Harness, zone: Any) -> None:
         app = App("conformance")
 

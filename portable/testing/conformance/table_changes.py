@@ -83,9 +83,7 @@ class TableChangeConformance:
             assert settle()["a", "put"]["n"] == 4
             table.transact([table.putting({"pk": "a", "sk": "two"}), table.deleting("a", "put")])
             assert settle() == {("a", "two"): {"pk": "a", "sk": "two"}}
-            table.batch_write(
-                [{"pk": f"b{number}", "sk": "x"} for number in range(30)], deletes=[("a", "two")]
-            )
+            table.batch_write([{"pk": f"b{number}", "sk": "x"} for number in range(30)], deletes=[("a", "two")])
             assert len(settle()) == 30
             table.put({"pk": "a", "sk": "put", "n": 5})
             assert settle()["a", "put"]["n"] == 5
@@ -110,9 +108,7 @@ class TableChangeConformance:
             with pytest.raises(Conflict):
                 table.put({"pk": "a", "sk": "b"}, if_present=True)
             with pytest.raises(Conflict):
-                table.transact(
-                    [table.putting({"pk": "a", "sk": "c"}), table.checking("a", "b", if_present=True)]
-                )
+                table.transact([table.putting({"pk": "a", "sk": "c"}), table.checking("a", "b", if_present=True)])
             running.drain()
             assert [change for change in seen if change.op == "upsert"] == []
 
@@ -195,9 +191,7 @@ class TableChangeConformance:
             assert set(seen) == {"a"}
             assert [item["id"] for item in namesake.scan()] == ["not this one"]
 
-    def test_a_handler_that_fails_is_tried_again_and_then_kept_with_the_dead_letters(
-        self, harness: Harness
-    ) -> None:
+    def test_a_handler_that_fails_is_tried_again_and_then_kept_with_the_dead_letters(self, harness: Harness) -> None:
         app = App("conformance")
         table = app.table("items")
         attempts: list[tuple[str, int]] = []

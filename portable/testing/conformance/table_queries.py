@@ -35,9 +35,7 @@ class Task(BaseModel):
     title: str | None = None
 
 
-def pages(
-    fetch: Callable[[str | None], Page[Any]], between_pages: Callable[[int], None] | None = None
-) -> list[Any]:
+def pages(fetch: Callable[[str | None], Page[Any]], between_pages: Callable[[int], None] | None = None) -> list[Any]:
     """All items of a query, page by page; a page may be empty, so the bound is on their number."""
     found: list[Any] = []
     cursor: str | None = None
@@ -98,9 +96,7 @@ class TableQueryConformance:
             for key in random.Random(1).sample(SORTED, len(SORTED)):
                 table.put({"pk": "p", "sk": key})
                 table.put({"pk": "q", "sk": key})
-            conditions = [
-                make(key) for make in (eq, lt, le, gt, ge, prefix) for key in [*SORTED, "zz", "a\x00\x00"]
-            ]
+            conditions = [make(key) for make in (eq, lt, le, gt, ge, prefix) for key in [*SORTED, "zz", "a\x00\x00"]]
             conditions += [between(low, high) for low in SORTED[::4] for high in SORTED[::3] if low <= high]
             for condition in conditions:
                 expected = [key for key in SORTED if matches(condition, key)]
@@ -124,9 +120,7 @@ class TableQueryConformance:
             for key in ("a%b", "a_b", "a*b", "a?b", "a[b]", "axb", "a\\b", "A%b"):
                 table.put({"pk": "p", "sk": key})
             for start in ("a%", "a_", "a*", "a?", "a[", "a\\"):
-                assert [item["sk"] for item in table.query("p", prefix(start))] == [
-                    f"{start}b" + "]" * (start == "a[")
-                ]
+                assert [item["sk"] for item in table.query("p", prefix(start))] == [f"{start}b" + "]" * (start == "a[")]
 
     def test_a_query_sees_every_write_before_it(self, harness: Harness) -> None:
         with self.documents(harness) as table:
@@ -143,9 +137,7 @@ class TableQueryConformance:
                 table.put({"pk": "p", "sk": f"{number:02}"})
             for limit in (1, 3, 7, 19, 20, 21, 1000):
                 for reverse in (False, True):
-                    found = pages(
-                        lambda cursor: table.query("p", limit=limit, reverse=reverse, cursor=cursor)
-                    )
+                    found = pages(lambda cursor: table.query("p", limit=limit, reverse=reverse, cursor=cursor))
                     expected = [f"{number:02}" for number in range(20)]
                     assert [item["sk"] for item in found] == (expected[::-1] if reverse else expected)
             assert len(table.query("p", limit=7)) <= 7
@@ -300,9 +292,7 @@ class TableQueryConformance:
                 assert found == [f"{number:02}" for number in range(30) if number % 3 == owner]
                 backward = [task.id for task in tasks.query_index("by_owner", f"o{owner}", reverse=True)]
                 assert backward == found[::-1]
-                paged = pages(
-                    lambda cursor: tasks.query_index("by_owner", f"o{owner}", limit=3, cursor=cursor)
-                )
+                paged = pages(lambda cursor: tasks.query_index("by_owner", f"o{owner}", limit=3, cursor=cursor))
                 assert [task.id for task in paged] == found
             assert list(tasks.query_index("by_owner", "o3")) == []
             assert list(tasks.query_index("by_owner", "o")) == []
@@ -342,14 +332,10 @@ class TableQueryConformance:
                 assert found(lt(bound)) == [number for number in numbers if number < bound]
                 assert found(le(bound)) == [number for number in numbers if number <= bound]
                 assert found(gt(bound)) == [number for number in numbers if number > bound]
-                assert (
-                    found(ge(bound), reverse=True) == [number for number in numbers if number >= bound][::-1]
-                )
+                assert found(ge(bound), reverse=True) == [number for number in numbers if number >= bound][::-1]
             assert found(between(-20, 10)) == [-20, -3, 0, 2, 10]
             paged = pages(
-                lambda cursor: tasks.query_index(
-                    "by_owner_and_priority", "o", ge(-20), limit=2, cursor=cursor
-                )
+                lambda cursor: tasks.query_index("by_owner_and_priority", "o", ge(-20), limit=2, cursor=cursor)
             )
             assert [task.priority for task in paged] == numbers[2:]
 
@@ -419,9 +405,7 @@ class TableQueryConformance:
                 table.put({"id": str(number), "color": value})
             running.drain()
             for number, value in enumerate(SORTED):
-                assert [item["id"] for item in table.query_index("by_color", value)] == [str(number)], ascii(
-                    value
-                )
+                assert [item["id"] for item in table.query_index("by_color", value)] == [str(number)], ascii(value)
 
     def test_index_values_of_another_type_or_size_are_refused_before_any_io(self, harness: Harness) -> None:
         app = App("conformance")
@@ -476,8 +460,7 @@ class TableQueryConformance:
                 table.delete(f"p{(number - 1) % 5}", f"f{number - 1}")
 
             found = [
-                (item["pk"], item["sk"])
-                for item in pages(lambda cursor: table.scan(limit=3, cursor=cursor), disturb)
+                (item["pk"], item["sk"]) for item in pages(lambda cursor: table.scan(limit=3, cursor=cursor), disturb)
             ]
             assert len(set(found)) == len(found)
             assert stable <= set(found)

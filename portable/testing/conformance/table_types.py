@@ -286,9 +286,7 @@ class TableTypesConformance:
                 assert table.get(key, key) is None, ascii(key)
             assert len(table.batch_get([("all", key) for key in keys])) == len(keys)
 
-    def test_sort_keys_are_in_the_order_of_their_utf8_bytes_not_of_utf16_units(
-        self, harness: Harness
-    ) -> None:
+    def test_sort_keys_are_in_the_order_of_their_utf8_bytes_not_of_utf16_units(self, harness: Harness) -> None:
         with self.documents(harness) as table:
             for key in ("\U0001f600", "\uff5e", "~", "a", "B", "é", "e\u0301", "\x00", "aa", "a\x00"):
                 table.put({"pk": "p", "sk": key})
@@ -338,9 +336,7 @@ class TableTypesConformance:
         assert len(VALUES) >= 25
         with self.documents(harness) as table:
             for name, value, _ in VALUES:
-                table.put(
-                    {"pk": "v", "sk": name, "value": value, "list": [value], "dict": {"in": {"side": value}}}
-                )
+                table.put({"pk": "v", "sk": name, "value": value, "list": [value], "dict": {"in": {"side": value}}})
             for name, _, expected in VALUES:
                 item = table.require("v", name)
                 for found in (item["value"], item["list"][0], item["dict"]["in"]["side"]):
@@ -385,9 +381,7 @@ class TableTypesConformance:
                     table.update("v", "kept", change=lambda _: item)  # noqa: B023
             assert list(table.scan()) == [{"pk": "v", "sk": "kept", "n": 1}]
 
-    @pytest.mark.parametrize(
-        "item", [None, 1, "text", b"bytes", [], [("pk", "v")], {"pk": "v"}, {"sk": "v"}, {}]
-    )
+    @pytest.mark.parametrize("item", [None, 1, "text", b"bytes", [], [("pk", "v")], {"pk": "v"}, {"sk": "v"}, {}])
     def test_what_is_no_item_with_a_key_is_refused(self, harness: Harness, item: Any) -> None:
         with self.documents(harness) as table:
             with pytest.raises(InvalidArgument):
@@ -440,9 +434,7 @@ class TableTypesConformance:
             running.drain()
             assert table.query_index("by_size", Size.SMALL, Rank.FIRST).items == [item]
             assert table.query_index("by_size", "small", 1).items == [item]
-            table.update(
-                item.id, item.day, change=lambda found: found.model_copy(update={"count": found.count + 1})
-            )
+            table.update(item.id, item.day, change=lambda found: found.model_copy(update={"count": found.count + 1}))
             assert table.require(item.id, item.day).doubled == 8
 
     def test_a_dataclass_comes_back_equal(self, harness: Harness) -> None:

@@ -56,9 +56,7 @@ class TableConformance:
             yield table
 
     @contextmanager
-    def running(
-        self, harness: Harness, ttl: str | None = None
-    ) -> Generator[tuple[Documents, Running], None, None]:
+    def running(self, harness: Harness, ttl: str | None = None) -> Generator[tuple[Documents, Running], None, None]:
         app = App("conformance")
         table = app.table("items", key=("pk", "sk"), ttl=ttl, indexes={"by_color": ("color",)})
         with harness.running(app) as running:
@@ -156,9 +154,7 @@ class TableConformance:
             assert notes.require("ann", "1") == Note(owner="ann", id="1", text="x")
             assert notes.query("ann").items == [Note(owner="ann", id="1", text="x")]
 
-    def test_a_stored_item_that_no_longer_fits_the_model_is_an_error_that_names_it(
-        self, harness: Harness
-    ) -> None:
+    def test_a_stored_item_that_no_longer_fits_the_model_is_an_error_that_names_it(self, harness: Harness) -> None:
         class Old(BaseModel):
             id: str
 
@@ -170,9 +166,7 @@ class TableConformance:
             class New(Old):
                 added: int
 
-            changed: Table[New] = Table(
-                app, "notes", New, key="id", indexes={}, ttl=None, location=table.location
-            )
+            changed: Table[New] = Table(app, "notes", New, key="id", indexes={}, ttl=None, location=table.location)
             changed._bound = table._driver  # the same data under a later declaration
             with pytest.raises(DeclarationError, match=r"the key.*no longer fits.*added"):
                 changed.get("the key")
@@ -331,9 +325,7 @@ class TableConformance:
             assert len(calls) == 8
             assert table.require("a", "b")["n"] == -8
 
-    def test_update_refuses_a_changed_key_nothing_and_its_errors_leave_the_item(
-        self, harness: Harness
-    ) -> None:
+    def test_update_refuses_a_changed_key_nothing_and_its_errors_leave_the_item(self, harness: Harness) -> None:
         with self.documents(harness) as table:
             table.put({"pk": "a", "sk": "b", "n": 0})
             with pytest.raises(InvalidArgument, match="key"):
@@ -366,9 +358,7 @@ class TableConformance:
             assert table.get("a", "b") is None
 
     @pytest.mark.parametrize("value", ["1", 1.5, True, None, [1], {"a": 1}])
-    def test_increment_of_what_is_no_int_is_a_conflict_and_changes_nothing(
-        self, harness: Harness, value: Any
-    ) -> None:
+    def test_increment_of_what_is_no_int_is_a_conflict_and_changes_nothing(self, harness: Harness, value: Any) -> None:
         with self.documents(harness) as table:
             version = table.put({"pk": "a", "sk": "b", "n": value})
             with pytest.raises(Conflict):
@@ -447,9 +437,7 @@ class TableConformance:
             assert [item["sk"] for item in table.query("a")] == ["checked", "new", "plain"]
 
     @pytest.mark.parametrize("position", [0, 1, 2, 3])
-    def test_a_transaction_does_nothing_when_one_condition_fails(
-        self, harness: Harness, position: int
-    ) -> None:
+    def test_a_transaction_does_nothing_when_one_condition_fails(self, harness: Harness, position: int) -> None:
         with self.documents(harness) as table:
             versions = [table.put({"pk": "a", "sk": name}) for name in ("one", "two")]
             failing = [
@@ -560,9 +548,7 @@ class TableConformance:
             running.drain()
             running.advance(ends - running.now() - 0.5)
             assert table.require("a", "b") == expiring
-            assert (
-                len(table.query("a")) == len(table.query_index("by_color", "red")) == len(table.scan()) == 3
-            )
+            assert len(table.query("a")) == len(table.query_index("by_color", "red")) == len(table.scan()) == 3
             running.advance(ends - running.now())
             assert table.get("a", "b") is None
             assert table.get("a", "b", eventual=True) is None

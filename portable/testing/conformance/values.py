@@ -133,9 +133,7 @@ class ValueConformance:
             assert param.get() == ""
 
     @pytest.mark.parametrize("default", ["d" * 4097, "é" * 2049, "\ud800", 1, b"x", True])
-    def test_a_default_that_could_not_be_set_is_a_bad_declaration(
-        self, harness: Harness, default: Any
-    ) -> None:
+    def test_a_default_that_could_not_be_set_is_a_bad_declaration(self, harness: Harness, default: Any) -> None:
         app = App("conformance")
         with pytest.raises(DeclarationError) as caught:
             app.param("p", default=default)
@@ -256,9 +254,7 @@ class ValueConformance:
         secret = app.secret("api-key")
 
         def shown() -> str:
-            return (
-                f"{secret!r} {secret} {secret.spec!r} {secret.spec._asdict()} {secret.can('get')!r} {app!r}"
-            )
+            return f"{secret!r} {secret} {secret.spec!r} {secret.spec._asdict()} {secret.can('get')!r} {app!r}"
 
         with harness.running(app) as running:
             running.set_value("secret", "api-key", SECRET)

@@ -194,7 +194,7 @@ def release(session: Session, arguments: Arguments) -> int:
         return lapse(session, where, values, now)
     count = session.execute(
         "UPDATE deliveries SET state = CASE attempts WHEN 1 THEN 'queued' ELSE 'failed' END, attempts = attempts - 1, "
-        f"worker = NULL, lease_until = NULL, updated_at = ? WHERE state = 'running' AND {where}",  # noqa: S608 - a constant
+        f"worker = NULL, lease_until = NULL, updated_at = ? WHERE state = 'running' AND {where}",
         (now, *values),
     ).rowcount
     session.arrivals += count
