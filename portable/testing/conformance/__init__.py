@@ -5,26 +5,32 @@ One class for each resource kind, for HTTP and for triggers. Subclass each; larg
 
 from .bucket_events import BucketEventConformance
 from .buckets import BucketConformance
+from .events import EventConformance
 from .harness import Harness
 from .idempotency import IdempotencyConformance
+from .schedules import ScheduleConformance
 from .table_changes import TableChangeConformance
 from .table_concurrency import TableConcurrencyConformance
 from .table_queries import TableQueryConformance
 from .table_types import TableTypesConformance
 from .tables import TableConformance
 from .tasks import TaskConformance
+from .topics import TopicConformance
 from .values import ValueConformance
 
 __all__ = [
     "BucketConformance",
     "BucketEventConformance",
+    "EventConformance",
     "Harness",
     "IdempotencyConformance",
+    "ScheduleConformance",
     "TableChangeConformance",
     "TableConcurrencyConformance",
     "TableConformance",
     "TableQueryConformance",
     "TableTypesConformance",
     "TaskConformance",
+    "TopicConformance",
     "ValueConformance",
 ]
