@@ -21,7 +21,7 @@ T = TypeVar("T")
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32, whose order is that of the values."""
 
-MESSAGE_ID = Pattern(r"[0-9A-Z][0-9A-Za-z_.:-]{0,127}", re.ASCII)
+MESSAGE_ID = Pattern(r"[0-9A-Za-z][0-9A-Za-z_.:-]{0,127}", re.ASCII)
 NOT_ASCII = Pattern(r"[^\x00-\x7f]")
 
 
@@ -32,7 +32,7 @@ def new_message_id(now: float) -> str:
 
 
 def check_message_id(id: object, what: str, resource: str) -> str:
-    """An id as one of ours could look. Raises InvalidArgument."""
+    """An id as ours and those of providers look. Raises InvalidArgument."""
     if not isinstance(id, str) or MESSAGE_ID.fullmatch(id) is None:
         raise InvalidArgument(
             f"{id!r:.80} is not the id of a {what}", hint="pass the id as it was given", resource=resource

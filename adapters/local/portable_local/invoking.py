@@ -10,9 +10,9 @@ from typing import Any
 
 from portable.adapter import Project
 from portable.errors import ConfigurationError, LoadError, Location, NotFound
-from portable.invocation import Invocation, Outcome
+from portable.invocation import Invocation, InvocationKind, Outcome
 
-KINDS = {"delivery": "", "schedule": "schedule", "bucket": "bucket", "table": "table"}
+KINDS: dict[str, Any] = {"delivery": "", "schedule": "schedule", "bucket": "bucket", "table": "table"}
 
 
 def invoke_alone(project: Project, data: Path, handler: str, payload: str) -> Outcome:
@@ -57,7 +57,7 @@ def invocation_of(manifest: dict[str, Any], handler: str, payload: str, now: flo
     if found is None or found["trigger"]["type"] == "route":
         raise NotFound(f"there is no background handler {handler!r}")
     trigger = found["trigger"]
-    kind = KINDS[trigger["type"]] or trigger["kind"]
+    kind: InvocationKind = KINDS[trigger["type"]] or trigger["kind"]
     is_scheduled = kind == "schedule"
     return Invocation(
         id=os.urandom(16).hex(),

@@ -1,9 +1,8 @@
-"""The conformance suite: the promises of portable as tests that every adapter must pass; see harness.py for how to run it.
+"""The conformance suite: the promises of portable as tests that every adapter must pass; harness.py says how to run it.
 
 One class for each resource kind, for HTTP and for triggers. Subclass each; large kinds are spread over several files.
 """
 
-from .bucket_events import BucketEventConformance
 from .buckets import BucketConformance
 from .events import EventConformance
 from .harness import Harness
@@ -20,7 +19,6 @@ from .values import ValueConformance
 
 __all__ = [
     "BucketConformance",
-    "BucketEventConformance",
     "EventConformance",
     "Harness",
     "IdempotencyConformance",

@@ -1,7 +1,5 @@
 """`@idempotent`: what a function may return, and that a repetition gets the same."""
 
-# ruff: noqa: ARG001 - the functions take a key whether they use it or not
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -346,11 +346,11 @@ class ScheduleConformance:
         ids=repr,
     )
     def test_every_n_that_divides_is_a_cron_expression(
-        self, harness: Harness, options: dict[str, int], cron: str
+        self, harness: Harness, options: dict[str, Any], cron: str
     ) -> None:
         app = App("conformance")
 
-        @app.every(**options)  # pyright: ignore[reportArgumentType]
+        @app.every(**options)
         def tick() -> None:
             return
 

@@ -296,7 +296,7 @@ class TaskPayloadConformance:
             raise AssertionError(point)
 
         broken = Inner(at=datetime(2026, 1, 1, tzinfo=UTC), amount=Decimal(1))
-        broken.__dict__["amount"] = "none"
+        vars(broken)["amount"] = "none"
         with harness.running(app) as running:
             with pytest.raises(InvalidArgument):
                 work.send(broken)

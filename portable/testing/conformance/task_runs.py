@@ -105,7 +105,7 @@ class TaskRunConformance:
             run = work.send()
             running.drain()
             # That it is None is the point.
-            found: object = run.result()  # type: ignore[func-returns-value]
+            found: object = run.result()
             assert found is None
 
     def test_progress_is_what_the_handler_last_said(self, harness: Harness) -> None:
