@@ -39,6 +39,7 @@ class ServeOptions(NamedTuple):
     reload: bool = True
     profile: str = "portable"
     workers: int = 4
+    as_json: bool = False
 
 
 class Running(Protocol):

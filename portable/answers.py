@@ -9,6 +9,9 @@ from .http import Headers, Request, Response
 JSON_TYPE = "application/json"
 PROBLEM_TYPE = "application/problem+json"
 BODILESS = (204, 205, 304)
+MOST_PROBLEMS = 1000
+MOST_DETAIL = 4000
+MOST_INSTANCE = 4096
 DROPPED_HEADERS = frozenset(
     ("connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")
 )
@@ -17,7 +20,7 @@ DROPPED_HEADERS = frozenset(
 TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 
 
-JSON_HEADER = ("content-type", JSON_TYPE)
+JSON_HEADER: tuple[str, str] = ("content-type", JSON_TYPE)
 
 
 class Answer(Response):
@@ -46,9 +49,9 @@ def answer(value: Any, status: int) -> Response:
     Response as it is; None: 204 (or `status`); str: text/plain; bytes: octet-stream; `(body, status)` and
     `(body, status, headers)`; anything else (models, dataclasses, dicts, lists, numbers): JSON.
     """
-    kind = type(value)
+    kind: type[object] = type(value)  # pyright: ignore[reportUnknownVariableType]
     if kind is dict or kind is list:
-        return Answer(to_json_bytes(value), status, [JSON_HEADER])
+        return Answer(json_body(value), status, [JSON_HEADER])
     if isinstance(value, Response):
         return value
     if value is None:
@@ -62,13 +65,23 @@ def answer(value: Any, status: int) -> Response:
     if hasattr(value, "send") and hasattr(value, "close"):
         value.close()
         raise TypeError("the handler returned a generator; answers are whole, so return a list or bytes")
-    return Answer(to_json_bytes(value), status, [JSON_HEADER])
+    return Answer(json_body(value), status, [JSON_HEADER])
+
+
+def json_body(value: Any) -> bytes:
+    """JSON of what a handler returned. Raises TypeError if there is none: the handler's fault, not the client's."""
+    try:
+        return to_json_bytes(value)
+    except InvalidArgument as error:
+        raise TypeError(f"the handler's answer: {error.message}") from error
 
 
 def answer_tuple(value: tuple[Any, ...]) -> Response:
     """`(body, status)` or `(body, status, headers)`."""
     if not 2 <= len(value) <= 3 or type(value[1]) is not int or isinstance(value[0], (tuple, Response)):
         raise TypeError("the handler returned a tuple that is neither (body, status) nor (body, status, headers)")
+    if not 200 <= value[1] <= 599:
+        raise ValueError(f"the handler answered with status {value[1]}, which is not 200-599")
     response = answer(value[0], value[1])
     if value[0] is None:
         response.status = value[1]
@@ -125,25 +138,30 @@ def problem(error: BaseException, request: Request, *, dev: bool) -> Response:
         detail = f"{type(error).__name__}: {error}"
     if not 200 <= status <= 599:
         status, title, detail = 500, "Internal error", f"HTTPError with status {status}, which is not 200-599"
-    if not isinstance(error, PortableError) or (status >= 500 and not isinstance(error, HTTPError)):
-        if not dev:
-            detail, hint = "", None
+    if (not isinstance(error, PortableError) or (status >= 500 and not isinstance(error, HTTPError))) and not dev:
+        detail, hint = "", None
     document: dict[str, Any] = {"type": f"urn:portable:error:{code}", "title": title, "status": status, "code": code}
     if detail:
-        document["detail"] = detail
+        document["detail"] = shortened(detail, MOST_DETAIL)
     if hint:
         document["hint"] = hint
-    document["instance"] = request.path
+    document["instance"] = request.path[:MOST_INSTANCE]
     document["request_id"] = request.id
     if isinstance(error, InvalidArgument) and error.problems:
         document["errors"] = [
-            {"where": list(fault.where), "message": fault.message, "kind": fault.kind} for fault in error.problems
+            {"where": [shortened(part) for part in fault.where], "message": shortened(fault.message), "kind": fault.kind}
+            for fault in error.problems[:MOST_PROBLEMS]
         ]
     body = b"" if status in BODILESS else problem_body(document)
     response = plain_response(body, status, PROBLEM_TYPE if body else None)
     for name, value in headers.items():
         response.headers[name] = value
     return response
+
+
+def shortened(text: Any, most: int = 1000) -> Any:
+    """A text that may be the client's, bounded: what is sent back is never much larger than what is read."""
+    return text if not isinstance(text, str) or len(text) <= most else f"{text[:most]}..."
 
 
 def problem_body(document: dict[str, Any]) -> bytes:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, cast, overload
 
 from .binding import Grant, Handler, Registry, Resource
 from .capabilities import PROVIDERS
 from .errors import DeclarationError, Location, caller_location
 from .http import CORS, Middleware
 from .patterns import Pattern
-from .signatures import function_location, function_name
+from .signatures import check_function, function_location, function_name
 from .specs import (
     Grouping,
     HandlerSpec,
@@ -42,7 +42,10 @@ R = TypeVar("R")
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MEMORY_SIZES = (512, 2048, 4096)
+RESERVED = "/_portable"
+"""Paths of the framework's own: signed URLs, health."""
 NAME = Pattern(r"[a-z][a-z0-9-]{0,62}")
+HANDLER_NAME = Pattern(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 SEGMENT = Pattern(r"\{[A-Za-z_]\w*\}|[A-Za-z0-9._~!$&'()*+,;=:@-]+")
 
 
@@ -66,8 +69,14 @@ def suggest_name(name: object) -> str:
 def check_path(path: object, location: Location) -> str:
     """A route template as the router takes it, without a trailing slash. Raises DeclarationError."""
     if not isinstance(path, str) or not path.startswith("/"):
-        raise DeclarationError(f"path {path!r} does not start with '/'", location=location)
+        raise DeclarationError(
+            f"path {path!r} does not start with '/'", hint="for instance '/notes/{id}'", location=location
+        )
     path = path.rstrip("/") or "/"
+    if path == RESERVED or path.startswith(f"{RESERVED}/"):
+        raise DeclarationError(
+            f"path {path!r}: what is below {RESERVED} is portable's own", hint="take another path", location=location
+        )
     names: list[str] = []
     for segment in path.split("/")[1:] if path != "/" else []:
         if SEGMENT.fullmatch(segment) is None or segment in (".", ".."):
@@ -79,8 +88,43 @@ def check_path(path: object, location: Location) -> str:
         if segment.startswith("{"):
             names.append(segment[1:-1])
     if len(set(names)) != len(names):
-        raise DeclarationError(f"path {path!r} uses a parameter twice", location=location)
+        raise DeclarationError(
+            f"path {path!r} uses a parameter twice", hint="give each its own name", location=location
+        )
     return path
+
+
+def check_called(what: str, value: object, example: str) -> None:
+    """A decorator that takes arguments is not put above a function without them. Raises DeclarationError."""
+    if callable(value):
+        raise DeclarationError(
+            f"{what} stands above {function_name(value)} without its arguments",
+            hint=f"for instance {example}",
+            location=function_location(value),
+        )
+
+
+def check_handler_name(name: object, location: Location) -> None:
+    """A handler's name is a part of physical names, of logs and of the command line. Raises DeclarationError."""
+    if not isinstance(name, str) or HANDLER_NAME.fullmatch(name) is None:
+        raise DeclarationError(
+            f"handler name {name!r} is not letters, digits, hyphens and underscores (1-63, a letter first)",
+            hint=f"for instance {suggest_name(name)!r}",
+            location=location,
+        )
+
+
+def check_uses(handler: str, uses: object, location: Location) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Grants as the manifest has them. Raises DeclarationError."""
+    grants: list[Any] = list(cast("Iterable[Any]", uses)) if type(uses) in (list, tuple) else [uses]
+    for grant in grants:
+        if not isinstance(grant, Grant):
+            raise DeclarationError(
+                f"{handler}: uses={uses!r} is no list of grants",
+                hint='for instance uses=[notes.can("get", "put")]',
+                location=location,
+            )
+    return tuple((grant.resource, grant.verbs) for grant in grants)
 
 
 class Service(Registry):
@@ -91,7 +135,7 @@ class Service(Registry):
 
     def __init__(self, name: str) -> None:
         location = caller_location()
-        super().__init__(check_name("service", name, location))
+        super().__init__(check_name(type(self).__name__.lower(), name, location))
         self.location = location
         self.prefix = ""
         self.middlewares: list[Middleware] = []
@@ -181,7 +225,7 @@ class Service(Registry):
         location = caller_location()
         from .config import Param
 
-        param = Param(self, check_name("param", name, location), default, location=location)
+        param = Param(self, name, default, location=location)
         self.register_resource(param)
         return param
 
@@ -190,7 +234,7 @@ class Service(Registry):
         location = caller_location()
         from .config import Secret
 
-        secret = Secret(self, check_name("secret", name, location), location=location)
+        secret = Secret(self, name, location=location)
         self.register_resource(secret)
         return secret
 
@@ -209,17 +253,30 @@ class Service(Registry):
     ) -> Callable[[F], F]:
         """Answers `methods` on `path` (`{name}` fills one segment) with the decorated function, which stays as it is.
 
-        `status` is used for answers that do not set their own; `timeout` is at most 28 seconds, then 504.
+        `status` is used for answers that do not set their own; `timeout` is at most 28 seconds, then 504. `name` is the
+        handler's, by default the function's.
         """
+        if callable(path):
+            raise DeclarationError(
+                f"{function_name(path)} is decorated without a path",
+                hint=f'write @{self.name}.get("/{function_name(path)}"), with parentheses',
+                location=function_location(path),
+            )
 
         def register(function: F) -> F:
             location = function_location(function)
-            wanted = tuple(dict.fromkeys(method.upper() for method in methods))
+            if isinstance(methods, str):
+                raise DeclarationError(
+                    f"{path}: methods is a str", hint=f'a list: methods=["{methods}"]', location=location
+                )
+            wanted = tuple(dict.fromkeys(str(method).upper() for method in methods))
             unknown = [method for method in wanted if method not in METHODS]
             if unknown or not wanted:
                 raise DeclarationError(f"{path}: methods {unknown or '()'} are not HTTP methods", location=location)
-            if not 200 <= status <= 599:
-                raise DeclarationError(f"{path}: status {status} is not 200-599", location=location)
+            if type(status) is not int or not 200 <= status <= 599:
+                raise DeclarationError(
+                    f"{path}: status {status!r} is not 200-599", hint="for instance 201", location=location
+                )
             self.register_handler(
                 function,
                 Route(wanted, check_path(path, location), status),
@@ -240,9 +297,10 @@ class Service(Registry):
         timeout: int = 28,
         memory: int | None = None,
         uses: list[Grant] | None = None,
+        name: str | None = None,
     ) -> Callable[[F], F]:
         """`route(path, methods=["GET"])`; HEAD follows by itself."""
-        return self.route(path, methods=("GET",), status=status, timeout=timeout, memory=memory, uses=uses)
+        return self.route(path, methods=("GET",), status=status, timeout=timeout, memory=memory, uses=uses, name=name)
 
     def post(
         self,
@@ -252,9 +310,10 @@ class Service(Registry):
         timeout: int = 28,
         memory: int | None = None,
         uses: list[Grant] | None = None,
+        name: str | None = None,
     ) -> Callable[[F], F]:
         """`route(path, methods=["POST"])`."""
-        return self.route(path, methods=("POST",), status=status, timeout=timeout, memory=memory, uses=uses)
+        return self.route(path, methods=("POST",), status=status, timeout=timeout, memory=memory, uses=uses, name=name)
 
     def put(
         self,
@@ -264,9 +323,10 @@ class Service(Registry):
         timeout: int = 28,
         memory: int | None = None,
         uses: list[Grant] | None = None,
+        name: str | None = None,
     ) -> Callable[[F], F]:
         """`route(path, methods=["PUT"])`."""
-        return self.route(path, methods=("PUT",), status=status, timeout=timeout, memory=memory, uses=uses)
+        return self.route(path, methods=("PUT",), status=status, timeout=timeout, memory=memory, uses=uses, name=name)
 
     def patch(
         self,
@@ -276,9 +336,10 @@ class Service(Registry):
         timeout: int = 28,
         memory: int | None = None,
         uses: list[Grant] | None = None,
+        name: str | None = None,
     ) -> Callable[[F], F]:
         """`route(path, methods=["PATCH"])`."""
-        return self.route(path, methods=("PATCH",), status=status, timeout=timeout, memory=memory, uses=uses)
+        return self.route(path, methods=("PATCH",), status=status, timeout=timeout, memory=memory, uses=uses, name=name)
 
     def delete(
         self,
@@ -288,9 +349,12 @@ class Service(Registry):
         timeout: int = 28,
         memory: int | None = None,
         uses: list[Grant] | None = None,
+        name: str | None = None,
     ) -> Callable[[F], F]:
         """`route(path, methods=["DELETE"])`."""
-        return self.route(path, methods=("DELETE",), status=status, timeout=timeout, memory=memory, uses=uses)
+        return self.route(
+            path, methods=("DELETE",), status=status, timeout=timeout, memory=memory, uses=uses, name=name
+        )
 
     def mount(self, path: str, application: Any, *, interface: Literal["asgi", "wsgi"] | None = None) -> None:
         """Lets an existing ASGI or WSGI application answer everything below `path`.
@@ -348,7 +412,7 @@ class Service(Registry):
 
     def every(
         self,
-        *,
+        *unnamed: Never,
         minutes: int = 0,
         hours: int = 0,
         days: int = 0,
@@ -358,8 +422,13 @@ class Service(Registry):
         timeout: int = 300,
         memory: int | None = None,
         uses: list[Grant] | None = None,
+        name: str | None = None,
     ) -> Callable[[F], F]:
         """Runs the decorated function every n minutes (n divides an hour), hours (n divides a day) or 1 day, in UTC."""
+        if unnamed:
+            raise DeclarationError(
+                "every() says how often by name", hint="@app.every(minutes=15)", location=caller_location()
+            )
 
         def register(function: F) -> F:
             from .retries import check_retry
@@ -370,7 +439,7 @@ class Service(Registry):
             check_policies(missed, overlap, location)
             retry = check_retry(f"every: {function_name(function)}", RetryPolicy(max_attempts), location)
             schedule = Schedule(cron, "UTC", missed, overlap, retry)
-            self.register_handler(function, schedule, timeout=timeout, memory=memory, uses=uses)
+            self.register_handler(function, schedule, timeout=timeout, memory=memory, uses=uses, name=name)
             return function
 
         return register
@@ -386,11 +455,13 @@ class Service(Registry):
         timeout: int = 300,
         memory: int | None = None,
         uses: list[Grant] | None = None,
+        name: str | None = None,
     ) -> Callable[[F], F]:
         """Runs the decorated function at the times of a 5-field cron expression in an IANA zone.
 
         A local time that does not exist is skipped, one that occurs twice runs once. At least once per fire time.
         """
+        check_called("cron", expression, '@app.cron("0 3 * * 1-5")')
 
         def register(function: F) -> F:
             from .retries import check_retry
@@ -400,7 +471,7 @@ class Service(Registry):
             check_policies(missed, overlap, location)
             retry = check_retry(f"cron: {function_name(function)}", RetryPolicy(max_attempts), location)
             schedule = Schedule(check_cron(expression, location), check_zone(zone, location), missed, overlap, retry)
-            self.register_handler(function, schedule, timeout=timeout, memory=memory, uses=uses)
+            self.register_handler(function, schedule, timeout=timeout, memory=memory, uses=uses, name=name)
             return function
 
         return register
@@ -429,7 +500,10 @@ class Service(Registry):
         name: str | None = None,
     ) -> Handler:
         location = function_location(function)
-        found = name or function_name(function)
+        check_function(function, location)
+        found = name if name is not None else function_name(function)
+        if name is not None:
+            check_handler_name(name, location)
         taken = self.handlers.get(found)
         if taken is not None and taken.function is function and name is None:
             number = 2
@@ -449,13 +523,18 @@ class Service(Registry):
             if isinstance(trigger, Schedule) or getattr(trigger, "kind", "") == "task"
             else 540
         )
-        if not 1 <= timeout <= most:
+        if type(timeout) is not int or not 1 <= timeout <= most:
             raise DeclarationError(
-                f"{found}: timeout {timeout} is not 1-{most} seconds, what every provider gives such a handler",
+                f"{found}: timeout {timeout!r} is not 1-{most} whole seconds, what every provider gives such a handler",
+                hint="work that takes longer goes into a task" if most == 28 else "cut it into several tasks",
                 location=location,
             )
         if memory is not None and memory not in MEMORY_SIZES:
-            raise DeclarationError(f"{found}: memory {memory} is not one of {MEMORY_SIZES} MB", location=location)
+            raise DeclarationError(
+                f"{found}: memory {memory!r} is not a size that every provider has",
+                hint=f"one of {', '.join(map(str, MEMORY_SIZES))} (MB)",
+                location=location,
+            )
         spec = HandlerSpec(
             name=found,
             service=self.name,
@@ -463,7 +542,7 @@ class Service(Registry):
             trigger=trigger,
             timeout=timeout,
             memory=memory or MEMORY_SIZES[0],
-            uses=tuple((grant.resource, grant.verbs) for grant in uses) if uses is not None else None,
+            uses=check_uses(found, uses, location) if uses is not None else None,
             location=location,
         )
         handler = self.handlers[found] = Handler(spec, function, decode)
@@ -488,16 +567,27 @@ class App(Service):
     ) -> None:
         super().__init__(name)
         self.functions: Grouping = functions
-        self.targets = tuple(targets)
+        self.targets = (targets,) if isinstance(targets, str) else tuple(targets)
         self.cors = cors
         self.services: list[Service] = []
         unknown = [target for target in self.targets if target not in PROVIDERS]
         if unknown or not self.targets:
             raise DeclarationError(
-                f"targets {unknown or '()'}: not among {', '.join(PROVIDERS)}", location=self.location
+                f"targets {unknown or '()'}: not among {', '.join(PROVIDERS)}",
+                hint='for instance targets=("aws", "gcp")',
+                location=self.location,
             )
         if functions not in ("app", "service", "handler"):
-            raise DeclarationError(f"functions={functions!r} is not app, service or handler", location=self.location)
+            raise DeclarationError(
+                f"functions={functions!r} is no way to group handlers",
+                hint='one of "app", "service" and "handler"',
+                location=self.location,
+            )
+        # Whatever the annotation says: a str is the likeliest mistake.
+        if cors is not None and not isinstance(cast("Any", cors), CORS):
+            raise DeclarationError(
+                f"cors={cors!r} is no CORS", hint='cors=CORS(origins=("https://shop.example",))', location=self.location
+            )
 
     def qualify(self, name: str) -> str:
         return name
@@ -507,10 +597,22 @@ class App(Service):
         location = caller_location()
         if isinstance(service, App):
             raise DeclarationError("an App cannot be included", hint="make it a Service", location=location)
+        if not isinstance(cast("Any", service), Service):
+            raise DeclarationError(
+                f"{service!r} is no Service", hint='for instance Service("exchange")', location=location
+            )
         if service._parent is not None:
-            raise DeclarationError(f"service {service.name!r} is included already", location=location)
+            raise DeclarationError(
+                f"service {service.name!r} is included already",
+                hint=f"it is declared at {service.location}; an app includes a service once",
+                location=location,
+            )
         if service.name == self.name or any(other.name == service.name for other in self.services):
-            raise DeclarationError(f"the name {service.name!r} is taken", location=location)
+            raise DeclarationError(
+                f"the name {service.name!r} is taken",
+                hint="the app and its services are told apart by their names",
+                location=location,
+            )
         service.prefix = "" if prefix in ("", "/") else check_path(prefix, location)
         service._parent = self
         self.services.append(service)

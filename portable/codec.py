@@ -7,7 +7,7 @@ scalars go through the standard library.
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar, cast
 
 from .errors import InvalidArgument, Problem
@@ -43,7 +43,7 @@ _fast_encode: Callable[..., bytes] | None = None
 
 
 def to_json(value: object) -> str:
-    """Compact JSON of anything that a handler may return or send. Raises InvalidArgument with the place of the fault."""
+    """Compact JSON of anything that a handler may return or send. Raises InvalidArgument with the fault's place."""
     return to_json_bytes(value).decode()
 
 
@@ -147,12 +147,51 @@ class Codec(Generic[T]):
         return cast("dict[str, Any]", self.adapter.json_schema())
 
 
+DEEPEST = 200
+"""Arrays and objects inside one another; the same as pydantic's parser, so that models and dicts take the same texts."""
+
+MOST_PROBLEMS = 1000
+
+
 def parse_json(raw: bytes | str) -> Any:
-    """JSON by RFC 8259: UTF-8 only, no NaN. Raises InvalidArgument with status 400 on anything else, however deep."""
+    """JSON by RFC 8259: UTF-8 only, no NaN, no lone surrogates, at most 200 deep.
+
+    Raises InvalidArgument with status 400 on anything else. Of a repeated key the last value counts.
+    """
     try:
-        return json.loads(raw.decode() if isinstance(raw, bytes) else raw, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        text = raw.decode() if isinstance(raw, bytes) else raw
+        value = json.loads(text, parse_constant=_refuse_constant)
+        if "\\ud" in text or "\\uD" in text:
+            _encode(value).encode()
+    except UnicodeEncodeError:
+        raise malformed("a string has half of a surrogate pair") from None
+    except RecursionError:
+        raise malformed(f"it is more than {DEEPEST} deep") from None
+    except ValueError as error:
         raise malformed(str(error)) from None
+    if text.count("[") + text.count("{") > DEEPEST and is_deeper(value, DEEPEST):
+        raise malformed(f"it is more than {DEEPEST} deep")
+    return value
+
+
+def check_constants(raw: bytes) -> None:
+    """Refuses what pydantic's parser takes though it is no JSON: NaN and Infinity. Raises as `parse_json` does."""
+    if b"NaN" in raw or b"Infinity" in raw:
+        parse_json(raw)
+
+
+def is_deeper(value: Any, most: int) -> bool:
+    """Whether more than `most` lists and dicts are inside one another."""
+    level = containers([value])
+    for _ in range(most):
+        level = containers(inner for outer in level for inner in (outer.values() if type(outer) is dict else outer))
+        if not level:
+            return False
+    return bool(level)
+
+
+def containers(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if type(value) is dict or type(value) is list]
 
 
 def _refuse_constant(name: str) -> None:
@@ -176,8 +215,12 @@ def invalid(error: Exception, prefix: tuple[str | int, ...] = ()) -> InvalidArgu
         status = error.status
     else:
         faults: Callable[..., list[dict[str, Any]]] | None = getattr(error, "errors", None)
+        count: Callable[[], int] | None = getattr(error, "error_count", None)
         if faults is None:
             problems = (Problem(prefix, str(error)),)
+        elif count is not None and count() > MOST_PROBLEMS:
+            # Listing them would take more memory than the body, many times over.
+            problems = (Problem(prefix, f"{count():,} faults, more than can be listed", "too_many"),)
         else:
             problems = tuple(
                 Problem((*prefix, *fault["loc"]), fault["msg"], fault["type"])

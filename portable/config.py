@@ -33,8 +33,10 @@ def check_value(kind: Literal["param", "secret"], name: str, value: object, prof
     return value
 
 
-def check_value_name(kind: str, name: str, location: Location | None = None) -> str:
+def check_value_name(kind: str, name: object, location: Location | None = None) -> str:
     """A name as every provider takes it: `[a-z][a-z0-9-]{0,99}`. Raises DeclarationError."""
+    if not isinstance(name, str):
+        raise DeclarationError(f"{kind} name {name!r} is not a str", hint=f"{kind}(\"api-key\")", location=location)
     try:
         load_profile().check("value_name_characters", len(name), f"the name of {kind} {name[:100]!r}")
     except PortableError as error:
@@ -42,9 +44,16 @@ def check_value_name(kind: str, name: str, location: Location | None = None) -> 
     if NAME.fullmatch(name) is None:
         raise DeclarationError(
             f"{kind} name {name!r} is not lower-case letters, digits and hyphens, a letter first",
+            hint=f"for instance {suggested(name)!r}",
             location=location,
         )
     return name
+
+
+def suggested(name: str) -> str:
+    """The nearest valid name."""
+    found = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return found if NAME.fullmatch(found) else f"my-{found}".rstrip("-")
 
 
 class Value(Resource[ValueDriver]):

@@ -1,7 +1,7 @@
 """The Dispatcher: a request or an Invocation -> the user's handler -> a Response or an Outcome.
 
-Everything that can be planned is planned when it is made: routes, parameters, middleware, files. Only adapters' runtimes
-and servers import this module.
+Everything that can be planned is planned when it is made: routes, parameters, middleware, files. Only adapters'
+runtimes and servers import this module.
 """
 
 import sys
@@ -74,9 +74,9 @@ TAKE_REQUEST = Plan((Parameter("request", "request", "request", False, take_requ
 class Dispatcher:
     """Calls an app's handlers.
 
-    `binding` is what the app is bound to (None: the portable profile, stage "dev"); `dev` shows what was raised in a 500's
-    detail, never a trace. Raises DeclarationError for every mistake in routes, parameters, middleware, CORS, folders.
-    One Dispatcher serves many threads.
+    `binding` is what the app is bound to (None: the portable profile, stage "dev"); `dev` shows what was raised in the
+    detail of a 500, never a trace. Raises DeclarationError for every mistake in routes, parameters, middleware, CORS,
+    folders. One Dispatcher serves many threads.
     """
 
     def __init__(self, app: "App", binding: Binding | None = None, *, dev: bool = False) -> None:
@@ -98,6 +98,7 @@ class Dispatcher:
         self._mounts: list[tuple[str, Mount, tuple[Middleware, ...]]] = []
         self._folders: list[tuple[str, StaticFolder, tuple[Middleware, ...]]] = []
         self._contexts: dict[str, Callable[[str, float, str], Context]] = {}
+        self._taken: dict[tuple[str, str], Location] = {}
         self._loop: Any = None
         for part in app.parts():
             self._plan_part(part)
@@ -128,31 +129,34 @@ class Dispatcher:
             template = part.prefix + (route.path if route.path != "/" or not part.prefix else "")
             for method in route.methods:
                 self._router.add(method, template, endpoint, spec.location)
-        taken: dict[str, Location] = {}
-        for spec, application in part.mounts:
+        for mount, application in part.mounts:
             from .mounting import Mount
 
-            prefix = (part.prefix + spec.path).rstrip("/")
-            self._once(taken, prefix, spec.location)
-            self._mounts.append((prefix, Mount(spec, application, prefix, self._response_limit), middlewares))
+            prefix = (part.prefix + mount.path).rstrip("/")
+            self._once("mount", prefix, mount.location)
+            self._mounts.append((prefix, Mount(mount, application, prefix, self.profile), middlewares))
         for folder in part.statics:
             from .static import StaticFolder
 
             prefix = (part.prefix + folder.path).rstrip("/")
-            self._once(taken, prefix, folder.location)
+            self._once("static", prefix, folder.location)
             self._folders.append((prefix, StaticFolder(folder, self._response_limit), middlewares))
 
-    def _once(self, taken: dict[str, Location], prefix: str, location: Location) -> None:
+    def _once(self, kind: str, prefix: str, location: Location) -> None:
         from .errors import DeclarationError
 
-        if prefix in taken:
-            raise DeclarationError(f"{prefix or '/'} is mounted twice: here and at {taken[prefix]}", location=location)
-        taken[prefix] = location
+        taken = self._taken.setdefault((kind, prefix), location)
+        if taken is not location:
+            raise DeclarationError(
+                f"{prefix or '/'} is taken by two of app.{kind}: here and at {taken}",
+                hint="give one of them another path",
+                location=location,
+            )
 
     # HTTP
 
     def http(self, request: Request) -> Response:
-        """Answers one request; never raises but for what ends the process. Blocks; for one-request-at-a-time runtimes."""
+        """Answers one request; never raises but for what ends the process. Blocks: for one request at a time."""
         try:
             endpoint = self._admit(request)
             if type(endpoint) is Endpoint:
@@ -209,6 +213,8 @@ class Dispatcher:
             or len(request.body) > self._body_limit
         ):
             self._check_limits(request, size)
+        if query and not (request.query_string.isascii() and request.query_string.isprintable()):
+            raise malformed_query()
         found = self._router.find(request.method, path)
         if found is None:
             return self._find(request)
@@ -219,8 +225,8 @@ class Dispatcher:
         query = len(request.query_string)
         url = len(request.path) + (query + 1 if query else 0)
         check = self.profile.check
+        status = 414
         try:
-            status = 414
             check("http_url_bytes", url, "the URL")
             check("http_query_bytes", query, "the query")
             status = 431
@@ -252,6 +258,12 @@ class Dispatcher:
             if found is not None:
                 return found
             raise NotFound(f"nothing answers {request.path}")
+        if request.method != "OPTIONS":
+            # A file or an application of old behind a path of which a route took one method.
+            found = self._file(request) if request.method in ("GET", "HEAD") else None
+            found = found or self._mounted(request)
+            if found is not None:
+                return found
         return self._other_method(request, match.allowed)
 
     def _other_method(self, request: Request, allowed: tuple[str, ...]) -> Response:
@@ -331,8 +343,8 @@ class Dispatcher:
             result = endpoint.function(*values) if plan.simple else plan.apply(endpoint.function, values)
             if type(result) is CoroutineType:
                 result = self.drive(result)
-        except SystemExit as exit:
-            raise RuntimeError(f"the handler called sys.exit({exit.code!r})") from exit
+        except SystemExit as raised:
+            raise RuntimeError(f"the handler called sys.exit({raised.code!r})") from raised
         return answer(result, endpoint.status)
 
     async def _run_async(self, endpoint: Endpoint, request: Request) -> Response:
@@ -341,7 +353,8 @@ class Dispatcher:
         token = set_context(context)
         binding_token = set_binding(self.binding)
         stack: Stack = []
-        response, error = None, None
+        response: Response | None = None
+        error: Exception | None = None
         try:
             try:
                 response = start(endpoint.middlewares, request, stack)
@@ -354,10 +367,10 @@ class Dispatcher:
                         raise plan.faults(request, context, form, first) from None
                     result = plan.apply(endpoint.function, values)
                     if type(result) is CoroutineType:
-                        result = await result
+                        result = await cast("Awaitable[Any]", result)
                     response = answer(result, endpoint.status)
-            except SystemExit as exit:
-                error = RuntimeError(f"the handler called sys.exit({exit.code!r})")
+            except SystemExit as raised:
+                error = RuntimeError(f"the handler called sys.exit({raised.code!r})")
             except Exception as raised:
                 error = raised
             return finish(stack, response, error)
@@ -383,23 +396,22 @@ class Dispatcher:
     def _finished(self, request: Request, response: Response) -> Response:
         """The answer as it leaves: ids, CORS, no body where none belongs, the size within the limit."""
         status, body = response.status, response.body
-        items = response.headers._items
+        items = declared = response.headers._items
         if type(response) is not Answer:
             # A Response of the user's may be used again, so it stays as it is.
             if not 200 <= status <= 599:
                 raise ValueError(f"the handler answered with status {status}, which is not 200-599")
             response = plain_response(body, status, None)
-        if len(items) != 1 or items[0] is not JSON_HEADER:
-            items = checked_headers(items)
-        else:
-            items = [JSON_HEADER]
+        items = [JSON_HEADER] if len(items) == 1 and items[0] is JSON_HEADER else checked_headers(items)
+        if type(body) is not bytes:
+            response.body = body = body_bytes(body)
         if len(body) > self._response_limit:
             from .mounting import response_too_large
 
-            raise response_too_large(len(body), self._response_limit)
+            raise response_too_large(self.profile, len(body))
         if request.method == "HEAD" or status in BODILESS:
             if status not in BODILESS:
-                items.append(("content-length", str(len(body))))
+                items.append(("content-length", head_length(declared, body)))
             response.body = b""
         items.append(("x-request-id", request.id))
         items.append(("traceparent", request.traceparent))
@@ -419,8 +431,8 @@ class Dispatcher:
             )
         try:
             return self._finished(request, response)
-        except ValueError as broken:
-            # An HTTPError with headers that cannot be sent.
+        except (ValueError, PortableError) as broken:
+            # An HTTPError with headers that cannot be sent, or with too much to say.
             return self._finished(request, problem(broken, request, dev=self.dev))
 
     # Everything else
@@ -468,7 +480,8 @@ def http_context(handler: str, app: str, stage: str) -> Callable[[str, float, st
         "scheduled_at": None,
         "stage": stage,
     }
-    return type("Context", (Context,), constants)
+    made: Any = type("Context", (Context,), constants)
+    return cast("Callable[[str, float, str], Context]", made)
 
 
 def body_form(body: str, request: Request) -> FormData:
@@ -478,6 +491,30 @@ def body_form(body: str, request: Request) -> FormData:
     if body == "json" and request.body:
         check_content_type(request)
     return EMPTY_FORM
+
+
+def body_bytes(body: object) -> bytes:
+    """A body that was set on a Response later. Raises TypeError for what is none."""
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, bytes | bytearray | memoryview):
+        return bytes(body)
+    raise TypeError(f"the body of a Response is bytes or str, not {type(body).__name__}")
+
+
+def head_length(declared: list[tuple[str, str]], body: bytes) -> str:
+    """The content-length of an answer to HEAD: a mounted application may say how long the body is, and send none."""
+    if not body:
+        for name, value in declared:
+            if name == "content-length" and value.isascii() and value.isdigit():
+                return value
+    return str(len(body))
+
+
+def malformed_query() -> InvalidArgument:
+    error = InvalidArgument("the query has characters that must be percent-encoded")
+    error.status = 400
+    return error
 
 
 def is_coroutine_function(function: Any) -> bool:

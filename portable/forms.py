@@ -14,8 +14,8 @@ MOST_PART_HEADERS = 16
 def parse_form(request: Request) -> FormData:
     """The fields and files of a form body, in order.
 
-    Raises HTTPError 415 for another content type, InvalidArgument with status 400 for a malformed body, and 413 for more
-    than 1,000 fields and files together.
+    Raises HTTPError 415 for another content type, InvalidArgument with status 400 for a malformed body, and 413 for
+    more than 1,000 fields and files together.
     """
     content_type = request.headers.get("content-type") or ""
     kind = content_type.partition(";")[0].strip().lower()

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from .errors import InvalidArgument
+from .errors import InvalidArgument, Problem
 
 
 class Headers:
@@ -116,13 +116,17 @@ class Request:
 
     @property
     def query(self) -> dict[str, list[str]]:
-        """Query parameters, decoded, repeats in order."""
+        """Query parameters, decoded, repeats in order. Raises InvalidArgument (400) if their escapes are not UTF-8."""
         if self._query is None:
             # Here, because it brings a good millisecond of other modules.
             from urllib.parse import parse_qsl
 
             query: dict[str, list[str]] = {}
-            for name, value in parse_qsl(self.query_string, keep_blank_values=True):
+            try:
+                pairs = parse_qsl(self.query_string, keep_blank_values=True, errors="strict")
+            except UnicodeDecodeError:
+                raise _malformed("the query's percent escapes are not UTF-8", "query") from None
+            for name, value in pairs:
                 query.setdefault(name, []).append(value)
             self._query = query
         return self._query
@@ -140,18 +144,29 @@ class Request:
         return self._cookies
 
     def text(self) -> str:
-        """The body as UTF-8. Raises InvalidArgument if it is not."""
+        """The body as UTF-8. Raises InvalidArgument (400) if it is not."""
         try:
             return self.body.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise InvalidArgument("the body is not UTF-8") from error
+            raise _malformed("the body is not UTF-8", "body") from error
 
     def json(self) -> Any:
-        """The body as JSON. Raises InvalidArgument if it is not."""
+        """The body as JSON (RFC 8259: UTF-8, no NaN). Raises InvalidArgument (400) if it is not."""
         try:
-            return json.loads(self.body)
+            return json.loads(self.body.decode("utf-8"), parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
-            raise InvalidArgument(f"the body is not JSON: {error}") from error
+            raise _malformed(f"the body is not JSON: {error}", "body") from error
+
+
+def _malformed(message: str, where: str) -> InvalidArgument:
+    """What could not even be read: status 400."""
+    error = InvalidArgument(message, problems=(Problem((where,), message, "malformed"),))
+    error.status = 400
+    return error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 class Response:
@@ -170,9 +185,11 @@ class Response:
         headers: Headers | dict[str, str] | Iterable[tuple[str, str]] = (),
         media_type: str | None = None,
     ) -> None:
-        if isinstance(headers, dict):
-            headers = headers.items()
-        self.headers = headers if isinstance(headers, Headers) else Headers(headers)
+        if isinstance(headers, Headers):
+            self.headers = headers
+        else:
+            items = cast("dict[str, str]", headers).items() if isinstance(headers, dict) else headers
+            self.headers = Headers(items)
         if media_type is None and body and "content-type" not in self.headers:
             media_type = "text/plain; charset=utf-8" if isinstance(body, str) else "application/octet-stream"
         if media_type is not None and "content-type" not in self.headers:

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .binding import Resource
+from .capabilities import load_profile
 from .codec import Codec
 from .errors import DeclarationError, Location
 from .http import CORS
 from .invoking import plan
 from .manifest_json import manifest_schema, to_plain
+from .middleware import check_cors, check_middleware
 from .parameters import plan_route
 from .routing import Router
+from .static import StaticFolder
 from .specs import (
     BucketEvent,
     BucketSpec,
@@ -164,6 +167,13 @@ def declaration_errors(app: "App") -> list[DeclarationError]:
                 _collect(found, plan, handler)
                 _collect(found, _check_source, part.qualify(name), spec, known)
             _collect(found, _check_uses, part.qualify(name), spec, known)
+    for part in app.parts():
+        for middleware in part.middlewares:
+            _collect(found, check_middleware, middleware, part.location)
+        for folder in part.statics:
+            _collect(found, StaticFolder, folder, int(load_profile().value("http_response_bytes")))
+    if app.cors is not None:
+        _collect(found, check_cors, app.cors, app.location)
     _collect(found, _check_places, app)
     return found
 

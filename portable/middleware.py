@@ -66,12 +66,12 @@ def finish(stack: Stack, response: Response | None, error: Exception | None) -> 
                 response, error = value, None
             else:
                 error = RuntimeError(
-                    f"middleware {generator.__name__} returned {type(value).__name__}, not a Response or None"
+                    f"middleware {name_of(generator)} returned {type(value).__name__}, not a Response or None"
                 )
         except Exception as raised:
             error = raised
         else:
-            error = RuntimeError(f"middleware {generator.__name__} yields more than once")
+            error = RuntimeError(f"middleware {name_of(generator)} yields more than once")
             generator.close()
     if error is not None:
         raise error
@@ -125,7 +125,7 @@ def add_cors(cors: CORS, request: Request, response: Response, *, preflight: boo
     headers["access-control-allow-methods"] = ", ".join(cors.methods)
     wanted = request.headers.get("access-control-request-headers")
     if "*" in cors.headers:
-        if wanted:
+        if wanted and wanted.isascii() and wanted.isprintable():
             headers["access-control-allow-headers"] = wanted
             add_vary(response, "access-control-request-headers")
     elif cors.headers:

@@ -7,12 +7,14 @@ refused. Nothing here is loaded by an app without mounts; asyncio is loaded on t
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import unquote_to_bytes
 
-from .errors import DeclarationError, LimitExceeded, Location, PortableError
+from .capabilities import Profile
+from .errors import DeclarationError, LimitExceeded, Location
 from .http import Headers, Request, Response
 from .specs import MountSpec
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Event, Queue, Task
+    from collections.abc import Coroutine
 
 COROUTINE_FLAG = 0x80
 Interface = Literal["asgi", "wsgi"]
@@ -52,11 +54,11 @@ def detect_interface(application: Any, location: Location) -> Interface:
 class Mount:
     """A mounted application. `respond` belongs to one event loop; a second loop starts the lifespan again."""
 
-    def __init__(self, spec: MountSpec, application: Any, prefix: str, limit: int) -> None:
+    def __init__(self, spec: MountSpec, application: Any, prefix: str, profile: Profile) -> None:
         self.spec = spec
         self.prefix = prefix
         self.application = application
-        self.limit = limit
+        self.profile = profile
         self._bridge: Any = None
         self._lifespan: Lifespan | None = None
 
@@ -70,8 +72,14 @@ class Mount:
                 self._bridge = WSGIMiddleware(self.application)
         return self._bridge
 
-    async def respond(self, request: Request) -> Response:
+    def respond(self, request: Request) -> "Coroutine[Any, Any, Response]":
         """The application's whole answer. Raises what it raises, LimitExceeded for too large an answer."""
+        # Before whoever drives the coroutine decides whether it takes a loop.
+        import asyncio  # noqa: F401
+
+        return self._respond(request)
+
+    async def _respond(self, request: Request) -> Response:
         import asyncio
 
         application = self._asgi()
@@ -80,7 +88,7 @@ class Mount:
         if lifespan is None or lifespan.loop is not loop:
             lifespan = self._lifespan = Lifespan(application, loop)
         await lifespan.ready()
-        collected = Collected(self.limit)
+        collected = Collected(self.profile)
         done = asyncio.Event()
         scope = http_scope(request, self.prefix, dict(lifespan.state))
         try:
@@ -147,10 +155,11 @@ def body_receiver(body: bytes, done: "Event") -> Any:
 
 
 class Collected:
-    """ASGI `send`: gathers one response, up to `limit` bytes."""
+    """ASGI `send`: gathers one response, up to the profile's limit."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self.limit = profile.value("http_response_bytes")
         self.status = 0
         self.headers: list[tuple[str, str]] = []
         self.body = bytearray()
@@ -171,7 +180,7 @@ class Collected:
                 raise RuntimeError("the mounted application sent a body before its start or after its end")
             self.body += message.get("body", b"")
             if len(self.body) > self.limit:
-                raise response_too_large(len(self.body), self.limit)
+                raise response_too_large(self.profile, len(self.body))
             self.complete = not message.get("more_body", False)
         else:
             raise RuntimeError(f"the mounted application sent {kind!r}, which only sockets and servers know")
@@ -182,13 +191,9 @@ class Collected:
         return Response(bytes(self.body), self.status, headers=Headers(self.headers))
 
 
-def response_too_large(actual: int, limit: int) -> PortableError:
+def response_too_large(profile: Profile, actual: int) -> LimitExceeded:
     """The handler's fault, not the client's: status 500."""
-    error = LimitExceeded(
-        f"the response has at least {actual:,} bytes, over the limit of {limit:,} (http_response_bytes)",
-        limit="http_response_bytes",
-        hint="answer with a bucket's signed URL instead",
-    )
+    error = profile.exceeded("http_response_bytes", actual, "the response")
     error.status = 500
     return error
 

@@ -1,20 +1,24 @@
 """How an HTTP handler's parameters are filled: planned once per route from its annotations, cheap on every call.
 
 A name in the path template is a path parameter; Request and Context are handed in; models, dataclasses, dicts and
-TypedDicts are the JSON body; scalars and lists of them are query parameters; UploadFile is a file of a form. Markers say
-otherwise: `Annotated[str, Header("x-name")]` or `= Header("x-name")`.
+TypedDicts are the JSON body; scalars and lists of them are query parameters; UploadFile is a file of a form. Markers
+say otherwise: `Annotated[str, Header("x-name")]` or `= Header("x-name")`.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from .codec import Codec, invalid
+from .codec import Codec, check_constants, invalid
 from .context import Context
 from .errors import DeclarationError, HTTPError, InvalidArgument, Location, Problem
 from .http import Request, UploadFile
 from .scalars import collection, scalar_converter, without_metadata, without_none
-from .signatures import ABSENT, Declared, declared_parameters
+from .signatures import ABSENT, Declared, declared_parameters, function_name, plain_function
 from .specs import Route
+
+
+GENERATOR_FLAGS = 0x20 | 0x200
+"""The flags of a code object of a generator and of an async one."""
 
 
 class Marker:
@@ -40,7 +44,7 @@ def Path(name: str | None = None) -> Any:  # noqa: N802
 
 
 def Query(name: str | None = None, *, default: Any = ABSENT) -> Any:  # noqa: N802
-    """The query parameter called `name` (default: as the parameter); a list takes its repeats."""
+    """The query parameter called `name` (default: as the parameter); a list takes its repeats, a model the whole query."""
     return Marker("query", name, default)
 
 
@@ -143,13 +147,15 @@ def is_document(annotation: Any) -> bool:
     """Whether an annotation is something that JSON objects become: a model, dataclass, dict, TypedDict, NamedTuple."""
     if isinstance(get_origin(annotation), type):
         return is_document(get_origin(annotation))
-    return isinstance(annotation, type) and (
-        hasattr(annotation, "__pydantic_validator__")
-        or hasattr(annotation, "__dataclass_fields__")
-        or issubclass(annotation, dict)
-        or (issubclass(annotation, tuple) and hasattr(annotation, "_fields") and annotation is not UploadFile)
-        or (annotation.__module__ == "collections.abc"
-        and annotation.__name__ in ("Mapping", "MutableMapping"))
+    if not isinstance(annotation, type):
+        return False
+    kind: Any = annotation
+    return (
+        hasattr(kind, "__pydantic_validator__")
+        or hasattr(kind, "__dataclass_fields__")
+        or issubclass(kind, dict)
+        or (kind is not UploadFile and hasattr(kind, "_fields") and issubclass(kind, tuple))
+        or (kind.__module__ == "collections.abc" and kind.__name__ in ("Mapping", "MutableMapping"))
     )
 
 
@@ -170,14 +176,15 @@ class Planner:
         return DeclarationError(f"{self.name}: {message}", hint=hint, location=self.location)
 
     def plan(self) -> Plan:
+        check_answers_whole(self.function, self.location)
         declared = declared_parameters(self.function, self.location)
         parameters = tuple(self._parameter(found) for found in declared)
         taken = {parameter.source for parameter in parameters if parameter.where == "path"}
         missing = self.names - taken
         if missing and not any(parameter.where == "request" for parameter in parameters):
             raise self.fault(
-                f"the path has {{{sorted(missing)[0]}}} but no parameter takes it",
-                hint=f"add a parameter: def {self.name}({sorted(missing)[0]}: str, ...)",
+                f"the path has {{{min(missing)}}} but no parameter takes it",
+                hint=f"add a parameter: def {self.name}({min(missing)}: str, ...)",
             )
         kinds = set(self.bodies.values())
         if len(kinds) > 1 or (kinds and kinds != {"form"} and len(self.bodies) > 1):
@@ -213,8 +220,16 @@ class Planner:
             return Parameter(name, "request" if inner is Request else "context", name, declared.keyword, take)
         where = marker.where if marker is not None else self._where(name, inner)
         source = (marker.name if marker is not None else None) or name
-        if where == "header" and (marker is None or marker.name is None):
-            source = name.replace("_", "-")
+        if where == "header":
+            source = source if marker is not None and marker.name is not None else name.replace("_", "-")
+            if source.lower().startswith("x-portable-"):
+                raise self.fault(
+                    f"parameter {name!r}: {source!r} is a header of portable's own, which no client can send",
+                    hint="give it another name",
+                )
+        if where == "body" and optional and inner is not bytes:
+            # So that `null` is what it says.
+            constrained = declared.annotation if constrained is not ABSENT else annotation
         extract = self._extract(where, source, name, inner, constrained, default, marker)
         return Parameter(name, where, source, declared.keyword, extract)
 
@@ -269,10 +284,10 @@ class Planner:
             return self._file(source, name, inner, default)
         if where == "form":
             self.bodies[name] = "form"
-            if is_document(inner):
-                if marker is not None and marker.name is not None:
-                    raise self.fault(f"parameter {name!r}: a model takes the whole form, not the field {source!r}")
-                return form_model(inner)
+        if where in ("form", "query", "header", "cookie") and is_document(inner):
+            if marker is not None and marker.name is not None:
+                raise self.fault(f"parameter {name!r}: a model takes the whole {where}, not one field of it")
+            return whole_model(where, inner if constrained is ABSENT else constrained)
         if where == "query" and source in self.names:
             raise self.fault(f"parameter {name!r} is in the path and in the query")
         return self._scalar(where, source, name, inner, constrained, default)
@@ -315,6 +330,26 @@ class Planner:
         if kind is not UploadFile and kind is not bytes:
             raise self.fault(f"parameter {name!r}: a file is UploadFile or bytes, not {kind!r}")
         return uploaded(source, kind is bytes, many[1] if many is not None else None, default)
+
+
+def check_answers_whole(function: Callable[..., Any], location: Location) -> None:
+    """Refuses generators: an answer is whole. Raises DeclarationError."""
+    inner, _ = plain_function(function, location)
+    if inner.__code__.co_flags & GENERATOR_FLAGS:
+        raise DeclarationError(
+            f"{function_name(function)} is a generator, and answers are whole: no provider streams them",
+            hint="return a list or bytes; for more, put it into a bucket and answer with its signed URL",
+            location=location,
+        )
+
+
+def fresh(default: Any) -> Any:
+    """A default as each call gets it: what one handler changes is not what the next one finds."""
+    if default is None or isinstance(default, (str, int, float, bytes)):
+        return default
+    from copy import deepcopy
+
+    return deepcopy(default)
 
 
 # Extractors
@@ -398,7 +433,7 @@ def repeats(
     def extract(request: Request, context: Context, form: FormData) -> Any:
         found = texts(request, form, where, source)
         if found is None:
-            return make([]) if default is ABSENT else default
+            return make([]) if default is ABSENT else fresh(default)
         values: list[Any] = []
         problems: list[Problem] = []
         for index, value in enumerate(split_header(where, found)):
@@ -417,7 +452,7 @@ def repeats_decoded(where: str, source: str, codec: Codec[Any], default: Any) ->
     def extract(request: Request, context: Context, form: FormData) -> Any:
         found = texts(request, form, where, source)
         if found is None and default is not ABSENT:
-            return default
+            return fresh(default)
         try:
             return codec.decode(split_header(where, found or []))
         except InvalidArgument as error:
@@ -436,29 +471,42 @@ def json_body(annotation: Any, default: Any) -> Extract:
         raw = request.body
         if raw:
             try:
-                return validate(raw)
+                value = validate(raw)
+                if b"NaN" in raw or b"Infinity" in raw:
+                    check_constants(raw)
+                return value
             except (ValueError, RecursionError, InvalidArgument) as error:
                 raise invalid(error, ("body",)) from None
         if default is not ABSENT:
-            return default
+            return fresh(default)
         fault = Problem(("body",), "missing: a JSON body is wanted", "missing")
         raise InvalidArgument("body: missing", problems=(fault,))
 
     return extract
 
 
-def form_model(annotation: Any) -> Extract:
+def whole_model(where: str, annotation: Any) -> Extract:
+    """A model that takes all of a form or a query, or its own fields of the headers or cookies."""
     codec: Codec[Any] = Codec(annotation)
-    many = {name for name, inner in resolved_fields(annotation).items() if collection(without_none(inner)[0])}
+    declared = resolved_fields(without_metadata(annotation)[0])
+    many = {name for name, inner in declared.items() if collection(without_none(without_metadata(inner)[0])[0])}
 
     def extract(request: Request, context: Context, form: FormData) -> Any:
-        fields = {
-            name: values if name in many or len(values) > 1 else values[0] for name, values in form.fields.items()
-        }
+        found: dict[str, list[str]] = {}
+        if where == "form":
+            found = form.fields
+        elif where == "query":
+            found = request.query
+        else:
+            for name in declared:
+                value = texts(request, form, where, name.replace("_", "-") if where == "header" else name)
+                if value is not None:
+                    found[name] = split_header(where, value) if name in many else value
+        fields = {name: values if name in many or len(values) > 1 else values[0] for name, values in found.items()}
         try:
             return codec.decode(fields)
         except InvalidArgument as error:
-            raise invalid(error, ("form",)) from None
+            raise invalid(error, (where,)) from None
 
     return extract
 
@@ -476,10 +524,11 @@ def resolved_fields(annotation: Any) -> dict[str, Any]:
 
 def uploaded(source: str, as_bytes: bool, make: Callable[[list[Any]], Any] | None, default: Any) -> Extract:
     def extract(request: Request, context: Context, form: FormData) -> Any:
-        found = form.files.get(source)
+        # A browser sends a part without name and data for a field in which no file was chosen.
+        found = [file for file in form.files.get(source, ()) if file.filename or file.data]
         if not found:
             if default is not ABSENT:
-                return default
+                return fresh(default)
             if make is not None:
                 return make([])
             raise problem("form", source, "missing: a file is wanted", "missing")

@@ -75,6 +75,8 @@ class Router(Generic[E]):
         """The common case of `match`, straight down the tree; None only says that `match` has to look."""
         if "%" in path or "//" in path or "/." in path or not path.isascii() or not path.isprintable() or " " in path:
             return None
+        if path[:1] != "/":
+            return None
         node = self._root
         values: list[str] = []
         for segment in path.split("/")[1:]:

@@ -15,6 +15,12 @@ VARIABLE = 0x0C
 """The flags of a code object with *args or **kwargs."""
 
 
+GENERATOR = 0x20 | 0x200
+"""Those of a code object that yields: a generator's or an async generator's."""
+
+IDEMPOTENCY = f"{__package__}.idempotency"
+
+
 class Absent:
     """The type of ABSENT: no default, no value."""
 
@@ -136,6 +142,29 @@ def return_annotation(function: Callable[..., Any], location: Location) -> Any:
     """What a function says that it returns, or ABSENT. Raises DeclarationError if that does not resolve."""
     inner, _ = plain_function(function, location)
     return resolved_annotations(inner, location).get("return", ABSENT)
+
+
+def check_function(function: object, location: Location) -> None:
+    """What holds for every handler: something that is called and that ends. Raises DeclarationError."""
+    if not callable(function):
+        raise DeclarationError(f"{function!r} is not a function", hint="decorate a def", location=location)
+    if getattr(function, "__module__", "") == IDEMPOTENCY and not hasattr(function, "__wrapped__"):
+        raise DeclarationError(
+            "idempotent stands above a handler without its key",
+            hint='for instance @idempotent("{order.id}")',
+            location=location,
+        )
+    # Of the function itself and not of what it wraps, which may be a generator that somebody runs.
+    inner: Any = getattr(function, "__func__", function)
+    code = getattr(inner, "__code__", None)
+    if code is None and not isinstance(function, type):
+        code = getattr(vars(type(function)).get("__call__"), "__code__", None)
+    if code is not None and code.co_flags & GENERATOR:
+        raise DeclarationError(
+            f"{function_name(function)} is a generator function, which nothing would run",
+            hint="return the whole answer: a list, or bytes",
+            location=location,
+        )
 
 
 # Background handlers

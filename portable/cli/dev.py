@@ -64,6 +64,7 @@ def command(
             reload=not no_reload,
             profile=profile,
             workers=workers,
+            as_json=output.as_json,
         )
     )
 

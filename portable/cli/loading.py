@@ -139,21 +139,26 @@ def user_trace(error: BaseException) -> str:
     """The traceback as Python prints it, without the frames of portable and the import system."""
     import traceback
 
+    own = own_folders()
     shown = traceback.TracebackException.from_exception(error)
     inside: traceback.TracebackException | None = shown
     while inside is not None:
         inside.stack = traceback.StackSummary.from_list(
-            [frame for frame in inside.stack if not _hidden(frame.filename)]
+            [frame for frame in inside.stack if not _hidden(frame.filename, own)]
         )
         inside = inside.__cause__ or (None if inside.__suppress_context__ else inside.__context__)
     return "".join(shown.format())
 
 
-HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+def own_folders() -> tuple[str, ...]:
+    """Where portable and the loaded adapters lie."""
+    packages = [name for name in list(sys.modules) if name == "portable" or name.startswith("portable_")]
+    places = [folder for name in packages for folder in getattr(sys.modules[name], "__path__", ())]
+    return tuple(os.path.abspath(folder) + os.sep for folder in places)
 
 
-def _hidden(file: str) -> bool:
-    return file.startswith(("<frozen importlib", "<frozen runpy", HERE + os.sep)) or (
+def _hidden(file: str, own: tuple[str, ...]) -> bool:
+    return file.startswith(("<frozen importlib", "<frozen runpy", *own)) or (
         f"{os.sep}importlib{os.sep}__init__" in file
     )
 

@@ -30,6 +30,7 @@ from portable.errors import (
 )
 from portable.specs import BucketEvent, RetryPolicy
 from portable.testing.conformance.bucket_keys import ILLEGAL_KEYS, LEGAL_KEYS, NOT_KEYS
+from portable.testing.conformance.naming import described
 
 PROFILE = load_profile()
 
@@ -135,7 +136,7 @@ def every_call(files: Bucket, key: Any) -> list[Callable[[], object]]:
 # Keys
 
 
-@pytest.mark.parametrize("key", [*ILLEGAL_KEYS, *NOT_KEYS, "x" * 901, "/".join(["s"] * 255)], ids=ascii)
+@pytest.mark.parametrize("key", [*ILLEGAL_KEYS, *NOT_KEYS, "x" * 901, "/".join(["s"] * 255)], ids=described)
 def test_a_bad_key_meets_no_driver(key: Any) -> None:
     with bound() as (files, driver):
         for call in every_call(files, key):
@@ -375,7 +376,7 @@ def test_a_file_is_read_in_pieces() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [None, 1, object(), {"a": 1}, ["x"], ("x",), io.StringIO("x"), "\udfff", range(2), [1]], ids=repr
+    "data", [None, 1, object(), {"a": 1}, ["x"], ("x",), io.StringIO("x"), "\udfff", range(2), [1]], ids=described
 )
 def test_what_gives_no_bytes_meets_no_driver(data: Any) -> None:
     with bound() as (files, driver):

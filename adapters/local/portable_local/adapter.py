@@ -1,4 +1,4 @@
-"""The local Adapter object: what `portable`'s command line and tests ask of it. Everything is imported when first used."""
+"""The local Adapter object: what `portable`'s command line and tests ask of it. All is imported when first used."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path

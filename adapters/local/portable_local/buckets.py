@@ -8,6 +8,7 @@ from portable.drivers import Condition, ObjectPage, ObjectRecord, SignedRequest
 from portable.errors import Unavailable
 
 from .signed import sign_url
+from .store import crash_points
 from .store.access import Row, Store
 from .store.conditions import to_json
 from .store.object_files import ObjectFiles
@@ -79,12 +80,14 @@ class LocalBucket:
             "traceparent": traceparent(),
         }
         try:
-            return ObjectRecord(*self._store.call("bucket.commit", arguments))
+            committed = self._store.call("bucket.commit", arguments)
         except Exception as error:
             if getattr(error, "code", "") != "P1009":
                 # Not in doubt: nothing refers to the file.
                 self._files.remove([file])
             raise
+        crash_points.reach("object-acknowledged")
+        return ObjectRecord(*committed)
 
     def delete(self, key: str, condition: Condition) -> None:
         self._store.call(

@@ -70,7 +70,7 @@ def live(settings: dict[str, Any]) -> None:
 
 
 def run(settings: dict[str, Any]) -> int:
-    prepare(settings)
+    sources = prepare(settings)
     known = set(sys.modules)
     channel = Channel.connect(settings["socket"])
     channel.send(["hello", settings["child"], settings["role"]])
@@ -88,6 +88,7 @@ def run(settings: dict[str, Any]) -> int:
             "manifest": loaded.manifest,
             "modules": installed_modules(known),
             "folders": foreign_folders(settings["root"]),
+            "sources": sources,
             "seconds": imported,
         }
         return serve(settings, channel, loaded, described)
@@ -98,8 +99,8 @@ def run(settings: dict[str, Any]) -> int:
     return work(channel, loaded.dispatcher)
 
 
-def prepare(settings: dict[str, Any]) -> None:
-    """Makes this process what a program of the user expects."""
+def prepare(settings: dict[str, Any]) -> dict[str, str]:
+    """Makes this process what a program of the user expects; the record of the modules that are imported from now on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.argv = [settings["module"]]
@@ -110,7 +111,7 @@ def prepare(settings: dict[str, Any]) -> None:
             reconfigure(line_buffering=True)
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    sources_first(settings["root"], settings["cache"])
+    return sources_first(settings["root"], settings["cache"], settings["sources"])
 
 
 def load(settings: dict[str, Any]) -> Loaded:

@@ -16,6 +16,7 @@ from portable.specs import RetryPolicy
 from .fleet import Child, Fleet
 from .loop import Loop, Timer
 from .processes import describe_exit
+from .store import crash_points
 from .store.results import Result
 from .transport import Peer
 
@@ -23,6 +24,7 @@ LEASE = 10 * 365 * 86400.0
 """Longer than any jump of the clock that is not a fault."""
 GRACE = 0.25
 RESTART_WAITS = (0.0, 0.2, 1.0, 5.0)
+FINISH_WAITS = (0.1, 0.5, 1.0, 2.0)
 ARRIVING = frozenset(("queue.send", "queue.finish", "queue.redrive", "topic.publish"))
 """Operations after which there is often something to claim, so that one sync does for both."""
 
@@ -110,7 +112,7 @@ class Desk:
         ]
         spare = sum(child.number not in self._running for child in mine)
         if len(mine) < self._most and (spare == 0 or (spare < len(self._asked))):
-            self._fleet.start("worker", self._generation)
+            self._fleet.start("worker", self._generation, as_served=True)
 
     def free(self, child: Child, outcome: dict[str, Any] | None) -> None:
         """A worker brings an outcome (if it had a delivery) and asks for the next."""
@@ -132,7 +134,21 @@ class Desk:
         if run.asker is not None:
             self._loop.send(run.asker, outcome)
             return
-        self._submit("queue.finish", {"id": run.delivery["id"], "fence": run.delivery["fence"], **outcome})
+        self._conclude({"id": run.delivery["id"], "fence": run.delivery["fence"], **outcome})
+
+    def _conclude(self, arguments: dict[str, Any], tries: int = 0) -> None:
+        """Writes an outcome, however long the disk takes: without it the delivery would be at work for ever."""
+
+        def written(result: Result) -> None:
+            if result.code == "bug" and arguments["status"] != "failed":
+                # It cannot be written as it is, and never will be.
+                error = f"its outcome cannot be kept: {result.message}"
+                self._conclude({"id": arguments["id"], "fence": arguments["fence"], "status": "failed", "error": error})
+            elif result.code is not None and result.code != "bug":
+                wait = FINISH_WAITS[min(tries, len(FINISH_WAITS) - 1)]
+                self._loop.after(wait, lambda: self._conclude(arguments, tries + 1))
+
+        self._submit("queue.finish", arguments, written)
 
     # Claims
 
@@ -156,7 +172,9 @@ class Desk:
         self.is_due = len(deliveries) == slots
         for delivery in deliveries:
             child = next(iter(self._waiting.values()))
+            crash_points.reach("before-hand-out")
             self._give(child, delivery, None, delivery["deadline"] - now)
+            crash_points.reach("after-hand-out")
         if deliveries:
             self.staff()
 
@@ -207,7 +225,7 @@ class Desk:
             self._loop.send(asker, {"status": "dead", "error": f"there is no background handler {handler!r}"})
             return
         kind = entry["kind"]
-        delivery = {
+        delivery: Delivery = {
             "id": f"invoke-{os.urandom(8).hex()}",
             "kind": kind,
             "handler": handler,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from .loop import Loop
+from .processes import kill_group
 from .transport import Peer
 
 Role = Literal["http", "worker"]
@@ -48,6 +49,8 @@ class Fleet:
         self._descriptors = descriptors
         self._number = 0
         self._modules: list[str] = []
+        self.sources: dict[str, str] = {}
+        """The modules of the version that is served, by file: what they were when they were imported."""
         self._is_closing = False
         self._process: subprocess.Popen[bytes]
         self._control: Peer
@@ -55,13 +58,15 @@ class Fleet:
 
     def _start_zygote(self) -> None:
         ours, theirs = socket.socketpair()
-        settings = {"control": theirs.fileno(), "supervisor": os.getpid()}
+        settings = {"control": theirs.fileno()}
         with theirs:
             # A process group of its own: Ctrl-C is for the supervisor, who ends the others in order.
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "portable_local.zygote", json.dumps(settings)],
                 pass_fds=(theirs.fileno(), *self._descriptors),
                 stdin=subprocess.DEVNULL,
+                # What user code prints is talk; stdout is for the addresses.
+                stdout=2,
                 process_group=0,
             )
         self._control = Peer(ours)
@@ -71,11 +76,12 @@ class Fleet:
     def zygote_pid(self) -> int:
         return self._process.pid
 
-    def start(self, role: Role, generation: int) -> Child:
-        """Starts a child; it says hello by itself."""
+    def start(self, role: Role, generation: int, *, as_served: bool) -> Child:
+        """Starts a child; it says hello by itself. `as_served`: with the code that is served, whatever was saved since."""
         self._number += 1
         child = self.children[self._number] = Child(self._number, role, generation)
-        settings = {**self._settings, "child": child.number, "role": role}
+        sources = self.sources if as_served else {}
+        settings = {**self._settings, "child": child.number, "role": role, "sources": sources}
         self._command({"do": "start", "child": child.number, "settings": settings})
         return child
 
@@ -126,6 +132,9 @@ class Fleet:
         if self._is_closing:
             return
         LOG.error("the parent of all processes ended (%s); a new one is started", self._process.returncode)
+        for child in ended.values():
+            if child.pid is not None:
+                kill_group(child.pid, signal.SIGKILL)  # what it started has no parent now that would end it
         self._modules.clear()
         self._start_zygote()
         for child in ended.values():

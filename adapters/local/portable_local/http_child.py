@@ -17,6 +17,7 @@ from portable.binding import Binding
 from portable.dispatch import Dispatcher, Endpoint
 from portable.errors import Timeout, Unavailable
 from portable.http import Request, Response
+from portable.identifiers import new_ids
 
 from .child import Loaded
 from .server import Bounds, Site
@@ -54,6 +55,12 @@ class TimedDispatcher(Dispatcher):
         except Exception as error:
             return self._failed(request, error)
 
+    def failed(self, request: Request, error: Exception) -> Response:
+        """The answer to a request that failed outside of any handler; logged."""
+        if not request.id:
+            request.id, request.traceparent = new_ids()
+        return self._failed(request, error)
+
     async def in_thread(self, function: Callable[[], T]) -> T:
         """Runs `function` on a thread of the pool, in the caller's context variables."""
         run = partial(copy_context().run, function)
@@ -74,8 +81,8 @@ class TimedDispatcher(Dispatcher):
         if endpoint.is_async:
             running = loop.create_task(self._run_async(endpoint, request))
         else:
-            run = partial(copy_context().run, self._run, endpoint, request)
-            running = loop.run_in_executor(self._threads, run)
+            context = copy_context()
+            running = loop.run_in_executor(self._threads, lambda: context.run(self._run, endpoint, request))
         running.add_done_callback(lambda _: slots.release())
         done, _ = await asyncio.wait((running,), timeout=max(0.0, ends - loop.time()))
         if done:
@@ -93,10 +100,21 @@ class TimedDispatcher(Dispatcher):
             running.exception()
 
 
+def bounds_of(dispatcher: Dispatcher) -> Bounds:
+    """What connections may take of a process that serves an app, and its buckets."""
+    return Bounds(
+        body=dispatcher.profile.value("http_request_bytes"),
+        large_prefix=SIGNED_PREFIX.encode(),
+        large_body=MOST_BYTES,
+    )
+
+
 class HttpChild:
     """Everything of this process that lives on its one event loop."""
 
-    def __init__(self, settings: dict[str, Any], channel: Channel, loaded: Loaded) -> None:
+    def __init__(
+        self, settings: dict[str, Any], channel: Channel, loaded: Loaded, bounds: Bounds | None = None
+    ) -> None:
         self.channel = channel
         self.loop = asyncio.get_running_loop()
         assert isinstance(loaded.dispatcher, TimedDispatcher)
@@ -104,12 +122,7 @@ class HttpChild:
         self.store = loaded.store
         self.listener = socket.socket(fileno=settings["listener"])
         self.incoming, self.outgoing = (socket.socket(fileno=number) for number in settings["handover"])
-        bounds = Bounds(
-            body=loaded.dispatcher.profile.value("http_request_bytes"),
-            large_prefix=SIGNED_PREFIX.encode(),
-            large_body=MOST_BYTES,
-        )
-        self.site = Site(self.respond, bounds)
+        self.site = Site(self.respond, bounds or bounds_of(loaded.dispatcher))
         self.stopped = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._reader = FrameReader()
@@ -117,7 +130,10 @@ class HttpChild:
 
     async def respond(self, request: Request) -> Response:
         if request.path.startswith(SIGNED_PREFIX):
-            response = await self.dispatcher.in_thread(partial(signed_request, self.store, request))
+            try:
+                response = await self.dispatcher.in_thread(partial(signed_request, self.store, request))
+            except Exception as error:
+                return self.dispatcher.failed(request, error)
             if response is not None:
                 return response
         return await self.dispatcher.respond(request)

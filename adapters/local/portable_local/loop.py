@@ -6,7 +6,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -86,7 +86,7 @@ class Loop:
         return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
 
     @contextmanager
-    def signals(self, handle: Callable[[int], None], numbers: tuple[int, ...]) -> Iterator[None]:
+    def signals(self, handle: Callable[[int], None], numbers: tuple[int, ...]) -> Generator[None]:
         """Calls `handle` from the loop, never in between; the handlers of before come back afterwards."""
         woken, waker = socket.socketpair()
         woken.setblocking(False)

@@ -10,7 +10,7 @@ import sysconfig
 from collections.abc import Callable
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 from types import CodeType
-from typing import Any
+from typing import Any, ClassVar
 
 OURS = ("portable", "portable_local")
 INSTALLED = tuple(
@@ -32,25 +32,38 @@ class FreshLoader(SourceFileLoader):
     """
 
     cache = ""
+    served: ClassVar[dict[str, str]] = {}
+    """The files that are to be what they were, with the names of their byte code in the cache."""
+    found: ClassVar[dict[str, str]] = {}
+    """The same for what this process has imported."""
 
     def get_code(self, fullname: str) -> CodeType | None:
         path = self.get_filename(fullname)
+        name = self.served.get(path)
+        code = self._kept(name) if name is not None else None
+        if name is not None and code is not None:
+            self.found[path] = name
+            return code
         source = self.get_data(path)
         if not self.cache:
             return self.source_to_code(source, path)
         digest = hashlib.blake2b(source, digest_size=20, key=importlib.util.MAGIC_NUMBER)
         digest.update(os.fsencode(path))
-        kept = os.path.join(self.cache, digest.hexdigest())
-        try:
-            with open(kept, "rb") as file:
-                code = marshal.load(file)  # noqa: S302 - written by this loader into a folder of the same user, like a .pyc
-            if isinstance(code, CodeType):
-                return code
-        except (OSError, EOFError, ValueError, TypeError):
-            pass  # not there yet, or cut off: it is made anew
-        code = self.source_to_code(source, path)
-        keep(kept, marshal.dumps(code))
+        name = self.found[path] = digest.hexdigest()
+        code = self._kept(name)
+        if code is None:
+            code = self.source_to_code(source, path)
+            keep(os.path.join(self.cache, name), marshal.dumps(code))
         return code
+
+    def _kept(self, name: str) -> CodeType | None:
+        """Byte code from the cache; None if it is not there yet, or cut off."""
+        try:
+            with open(os.path.join(self.cache, name), "rb") as file:
+                code = marshal.load(file)  # noqa: S302 - written by this loader into a folder of the same user, like a .pyc
+        except (OSError, EOFError, ValueError, TypeError):
+            return None
+        return code if isinstance(code, CodeType) else None
 
 
 def keep(path: str, data: bytes) -> None:
@@ -64,9 +77,10 @@ def keep(path: str, data: bytes) -> None:
         return
 
 
-def sources_first(root: str, cache: str) -> None:
-    """Puts `root` first on the path and has its modules loaded by FreshLoader."""
-    loader = type("ProjectLoader", (FreshLoader,), {"cache": cache})
+def sources_first(root: str, cache: str, served: dict[str, str]) -> dict[str, str]:
+    """Puts `root` first on the path and has its modules loaded by FreshLoader; what it will have loaded."""
+    found: dict[str, str] = {}
+    loader = type("ProjectLoader", (FreshLoader,), {"cache": cache, "served": served, "found": found})
     finder = FileFinder.path_hook((ExtensionFileLoader, EXTENSION_SUFFIXES), (loader, [".py"]))
     home = os.path.realpath(root)
 
@@ -84,6 +98,7 @@ def sources_first(root: str, cache: str) -> None:
     # Where it stands already (the current folder, PYTHONPATH) it would come later.
     sys.path[:] = [root, *(path for path in sys.path if path != root)]
     sys.dont_write_bytecode = True
+    return found
 
 
 def is_installed(path: str) -> bool:

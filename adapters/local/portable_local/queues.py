@@ -21,8 +21,8 @@ class LocalTask:
 
     def run(self, id: str) -> RunRecord | None:
         rows = self._store.read(
-            "SELECT id, handler, state, attempts, enqueued_at, updated_at, result, error, progress, note FROM deliveries "
-            "WHERE id = ? AND handler = ? AND kind = 'task'",
+            "SELECT id, handler, state, attempts, enqueued_at, updated_at, result, error, progress, note "
+            "FROM deliveries WHERE id = ? AND handler = ? AND kind = 'task'",
             (id, self.name),
         )
         return RunRecord(*rows[0]) if rows else None

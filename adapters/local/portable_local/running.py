@@ -1,7 +1,7 @@
 """An app that runs in this process, for tests: the real store in a temporary folder, on a clock that the test moves."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -179,7 +179,7 @@ def finishing(id: str, fence: int, outcome: Outcome) -> dict[str, Any]:
 
 
 @contextmanager
-def running(app: App, clock: MovableClock | None = None) -> Iterator[RunningApp]:
+def running(app: App, clock: MovableClock | None = None) -> Generator[RunningApp]:
     """Runs `app` in this process with empty data until the block ends. Several threads may use its resources."""
     wiring = translate(app.manifest().to_dict())
     moving = clock or ManualClock()

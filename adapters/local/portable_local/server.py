@@ -21,7 +21,9 @@ from portable.http import Headers, Request, Response
 Respond = Callable[[Request], Awaitable[Response]]
 
 HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-BODILESS = (204, 205, 304)
+BODILESS = (204, 304)
+"""Whose end is told by their head alone (RFC 9112, section 6.3); 205 is not among them."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Bounds(NamedTuple):
@@ -38,7 +40,7 @@ class Bounds(NamedTuple):
     """Paths below it take larger bodies: uploads into buckets."""
     large_body: int = 0
     bodies: int = 256 * 1024 * 1024
-    """All that is being received at once, together."""
+    """All that has been received, or is, and is not answered, together."""
     header_time: float = 15.0
     body_time: float = 45.0
     """A large body gets more, by `pace`."""
@@ -110,7 +112,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._in_body = False
         self._head_bytes = 0
+        self._found_nothing = 0
+        """Bytes since the parser last found something: what it, or httptools, keeps of a field that has no end yet."""
         self._most = site.bounds.body
+        self._expects = False
         self._body = bytearray()
         self._deadline: asyncio.TimerHandle | None = None
         self._refusal: Refused | None = None
@@ -124,11 +129,15 @@ class BoundedProtocol(HttpToolsProtocol):
         self._limit(self._patience)
         if len(self.connections) > self.bounds.connections:
             self._refuse(Refused(503, "Too many connections."))
+        elif self.site.draining:
+            # It was on its way here when the others were let go of.
+            self.loop.call_soon(self.let_go)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._limit(None)
         self._unset_keepalive_if_required()
         self._forget_body()
+        self._forget_pipeline()
         super().connection_lost(exc)
 
     def _limit(self, seconds: float | None) -> None:
@@ -138,7 +147,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._deadline = None if seconds is None else self.loop.call_later(seconds, self._too_slow)
 
     def _too_slow(self) -> None:
-        if self._in_head or self._in_body:
+        if self.flow.read_paused and not self._deaf:
+            # Not the peer's fault: the rest is left in the kernel until earlier requests are answered.
+            self._limit(self.bounds.header_time)
+        elif self._in_head or self._in_body:
             self._refuse(Refused(408, "The request took too long to arrive."))
         else:
             self.transport.close()
@@ -151,12 +163,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        was_in_head = self._in_head
+        if data[0] in b"\r\n" and not self._in_head and not self._in_body and not data.strip(b"\r\n"):
+            # Empty lines before a request (RFC 9112, section 2.2) begin none, and must not keep a connection open.
+            return
+        self._found_nothing += len(data)
         super().data_received(data)
-        if was_in_head and self._in_head and not self._deaf:
-            self._head_bytes += len(data)
-            if self._head_bytes > self.bounds.headers:
-                self._refuse(Refused(431, "The headers are too large.") if self.headers else _long_url())
+        if self._found_nothing > self.bounds.headers and (self._in_head or self._in_body) and not self._deaf:
+            self._refuse(Refused(431, "A header, a trailer or a chunk extension is too large."))
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls for whatever the parser, or a callback below, did not take."""
@@ -189,7 +202,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def linger(self) -> None:
         """Closes so that the peer can read the answer though it is still sending: a reset would take it away."""
         self._deaf, self._refusal = True, None
-        self.pipeline.clear()
+        self._forget_pipeline()
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
@@ -201,20 +214,24 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._in_head = True
-        self._head_bytes = 0
+        self._head_bytes = self._found_nothing = 0
         self._limit(self.bounds.header_time)
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         self.url += url
+        self._found_nothing = 0
         if len(self.url) > self.bounds.url:
             self._stop(_long_url())
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._found_nothing = 0
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > self.bounds.headers or len(self.headers) >= self.bounds.header_count:
             self._stop(Refused(431, "The headers are too large or too many."))
-        self.headers.append((name.lower(), value))
+        if self._in_head:
+            # Trailers are dropped: none of them may become a header (RFC 9110, section 6.5.1).
+            self.headers.append((name.lower(), value))
 
     def _stop(self, refused: Refused) -> None:
         self._refusal = refused
@@ -227,22 +244,24 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop(refused)
             raise
         self._in_head, self._in_body = False, True
-        self._limit(self.bounds.body_time + max(0, self._most - self.bounds.body) / self.bounds.pace)
+        self._limit(self._body_time())
         if length and self.site.body_bytes + length > self.bounds.bodies:
             self._stop(Refused(503, "Too much is being received at once."))
-        if self._exchange is None and any(
-            name == b"expect" and value.lower() == b"100-continue" for name, value in self.headers
-        ):
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._expects and self._exchange is None:
+            self.transport.write(CONTINUE)
+
+    def _body_time(self) -> float:
+        return self.bounds.body_time + max(0, self._most - self.bounds.body) / self.bounds.pace
 
     def _check_head(self) -> int:
         """Refuses a head that could be read in more than one way. Returns the declared length of the body."""
-        version = self.parser.get_http_version()
+        parser: Any = self.parser
+        version = parser.get_http_version()
         if version not in ("1.0", "1.1"):
             raise Refused(505, "HTTP/1.0 and HTTP/1.1 are spoken here.")
         found: dict[bytes, list[bytes]] = {}
         for name, value in self.headers:
-            found.setdefault(name, []).append(value)
+            found.setdefault(name, []).append(value.lower() if name == b"expect" else value)
         hosts = found.get(b"host", [])
         if len(hosts) != 1 or HOST.fullmatch(hosts[0]) is None:
             raise Refused(400, "There must be one Host, and it must be a host.")
@@ -258,18 +277,23 @@ class BoundedProtocol(HttpToolsProtocol):
         self._most = self.bounds.large_body if self.url.startswith(self.bounds.large_prefix) else self.bounds.body
         if length > self._most:
             raise Refused(413, f"The body is larger than {self._most} bytes.")
-        if not self.url.isascii() or any(byte < 0x21 or byte == 0x7F for byte in self.url):
+        if (codings or length) and parser.should_upgrade():
+            # The parser takes what follows for another protocol; without its body the request is not to be answered.
+            raise Refused(501, "No other protocol is spoken here: send the body without an Upgrade.")
+        if not self.url.isascii() or any(byte < 0x21 or byte in b"#\x7f" for byte in self.url):
             raise Refused(400, "The request target has characters that must be percent-encoded.")
-        if not self.url.startswith(b"/") and self.url != b"*":
+        if not self.url.startswith(b"/") and (self.url != b"*" or parser.get_method() != b"OPTIONS"):
             # RFC 9112, section 3.2.2: the absolute form names the host again.
             scheme, _, rest = self.url.partition(b"://")
             authority, slash, path = rest.partition(b"/")
             if scheme.lower() not in (b"http", b"https") or authority.lower() != hosts[0].lower():
                 raise Refused(400, "The request target is neither a path nor a URL of this host.")
             self.url = slash + path or b"/"
+        self._expects = version == "1.1" and bool(codings or length) and b"100-continue" in found.get(b"expect", [])
         return length
 
     def on_body(self, body: bytes) -> None:
+        self._found_nothing = 0
         self._body += body
         self.site.body_bytes += len(body)
         if len(self._body) > self._most:
@@ -280,17 +304,24 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._in_body = False
         self._limit(None)
+        # Its bytes stay counted until it is answered.
         exchange = Exchange(self, bytes(self._body))
-        self._forget_body()
+        self._body = bytearray()
         if self._exchange is None:
             self._begin(exchange)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((exchange, self.app))
+            self.pipeline.appendleft((exchange, cast("Any", self.app)))
 
     def _forget_body(self) -> None:
         self.site.body_bytes -= len(self._body)
         self._body = bytearray()
+
+    def _forget_pipeline(self) -> None:
+        """Drops the requests that wait for earlier ones to be answered."""
+        for exchange, _ in self.pipeline:
+            cast("Exchange", exchange).forget_body()
+        self.pipeline.clear()
 
     # Answers
 
@@ -303,7 +334,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def answered(self) -> None:
         """The answer is written: the next request of the pipeline, or the wait for one."""
         self._exchange = None
-        if (self._deaf and self._refusal is None) or self.transport.is_closing():
+        if self.transport.is_closing():
             return
         if self.pipeline:
             self._begin(cast("Exchange", self.pipeline.pop()[0]))
@@ -311,7 +342,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._refusal is not None:
             self._refuse(self._refusal)
             return
-        self.flow.resume_reading()
+        if self._deaf:
+            return
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+            if self._in_head or self._in_body:
+                self._limit(self.bounds.header_time if self._in_head else self._body_time())
+        if self._expects and self._in_body:
+            self.transport.write(CONTINUE)
         if not self._in_head and not self._in_body:
             self._unset_keepalive_if_required()
             self.timeout_keep_alive_task = self.loop.call_later(self.bounds.idle_time, self.timeout_keep_alive_handler)
@@ -368,12 +406,13 @@ class Exchange(RequestResponseCycle):
         self.response_complete = False
         self.disconnected = False
         self.message_event = NOBODY_WAITS
+        self._body_bytes = len(body)
         parser: Any = connection.parser
         path, _, query = connection.url.decode("ascii").partition("?")
         self.request = Request(
             parser.get_method().decode("ascii"),
-            path.partition("#")[0],
-            query_string=query.partition("#")[0],
+            path,
+            query_string=query,
             headers=_headers(connection.headers),
             body=body,
             client=connection.client[0] if connection.client else "",
@@ -386,19 +425,39 @@ class Exchange(RequestResponseCycle):
         """Asks the app and writes what it says. The app's `respond` turns its own failures into answers."""
         connection = self.connection
         try:
-            data = self._encode(await connection.site.respond(self.request))
+            response = await connection.site.respond(self.request)
+            self.forget_body()
+            data = self._encode(response)
         except asyncio.CancelledError:
+            self.forget_body()
             connection.transport.abort()
             raise
         except Exception:
             logging.getLogger("portable.http").exception("an answer could not be made")
+            self.forget_body()
             data = self._encode(Response("Internal Server Error", 500))
         if not self.disconnected:
             connection.transport.write(data)
+            if connection.flow.write_paused:
+                await self._wait_until_read(len(data))
             if not self.keep_alive:
                 connection.linger()
         self.response_complete = True
         connection.answered()
+
+    async def _wait_until_read(self, size: int) -> None:
+        """Nothing more is made for a peer that does not read, and it may not keep what was made for ever."""
+        bounds = self.connection.bounds
+        try:
+            async with asyncio.timeout(bounds.idle_time + size / bounds.pace):
+                await self.connection.flow.drain()
+        except TimeoutError:
+            self.connection.transport.abort()
+
+    def forget_body(self) -> None:
+        """The body no longer counts as received. May be called twice."""
+        self.connection.site.body_bytes -= self._body_bytes
+        self._body_bytes = 0
 
     def _encode(self, response: Response) -> bytes:
         status, body = response.status, response.body
@@ -411,7 +470,8 @@ class Exchange(RequestResponseCycle):
         if not sized and status not in BODILESS:
             lines.append(b"content-length: %d\r\n" % len(body))
         lines.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
-        lines.append(body)
+        if self.request.method != "HEAD" and status not in BODILESS:
+            lines.append(body)
         return b"".join(lines)
 
 

@@ -1,7 +1,8 @@
 """Signed URLs: a request to one of them stands for a read or a write of one object, without the app.
 
-`/_portable/buckets/{service}/{bucket}/{key}?expires=...&signature=...`; the service of the app's own buckets is `-`. The
-signature is an HMAC-SHA256 (RFC 2104), with a key of the data folder, over method, bucket, key, expiry and content type.
+`/_portable/buckets/{service}/{bucket}/{key}?expires=...&signature=...`; the service of the app's own buckets is `-`.
+The signature is an HMAC-SHA256 (RFC 2104), with a key of the data folder, over method, bucket, key, expiry and content
+type.
 """
 
 import hmac

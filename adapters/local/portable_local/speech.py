@@ -1,5 +1,6 @@
 """What `portable dev` tells the person at the terminal: the addresses on stdout, the rest on stderr."""
 
+import json
 import os
 import sys
 from typing import Any
@@ -46,6 +47,17 @@ class Speech:
 
     def serving(self, url: str, manifest: dict[str, Any]) -> None:
         self.has_served = True
+        if self.options.as_json:
+            document = {
+                "app": manifest["app"]["name"],
+                "api": url,
+                "console": None,
+                "pid": os.getpid(),
+                "data": str(self.options.data),
+            }
+            sys.stdout.write(json.dumps(document) + "\n")
+            sys.stdout.flush()
+            return
         handlers = manifest["handlers"]
         routes = sum(handler["trigger"]["type"] == "route" for handler in handlers)
         data = os.path.relpath(self.options.data)

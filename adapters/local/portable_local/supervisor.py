@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from portable.adapter import ServeOptions
 from portable.errors import PortableError
@@ -27,6 +27,7 @@ from .loop import Loop, Timer
 from .processes import describe_exit
 from .scheduler import due
 from .speech import Speech
+from .store import crash_points
 from .store.engine import Engine
 from .store.owner import hold_folder
 from .store.results import Result
@@ -44,7 +45,12 @@ CLOCK_SECONDS = 10.0
 """How soon a jump of the clock is noticed."""
 SWEEP_SECONDS = 600.0
 RESTART_WAITS = (0.0, 0.2, 1.0, 5.0)
+RETRY_SECONDS = 1.0
+"""Until a disk that has failed is asked again."""
+LASTED_SECONDS = 10.0
+"""A process that ended after so long is started again at once."""
 
+Arguments = dict[str, Any]
 Done = Callable[[Result], None]
 
 
@@ -96,6 +102,8 @@ class Supervisor:
         self._watch: Watch | None = None
         self._stopping: int | None = None
         self._crashes = 0
+        self._killed_starts = 0
+        self._has_released = False
         self._arrivals = engine.arrivals
 
     # The loop
@@ -143,8 +151,10 @@ class Supervisor:
 
     def _answer(self, peer: Peer, message: Message) -> None:
         match message:
-            case ["do", str(operation), dict(arguments)]:
-                self._submit(operation, arguments, lambda result: self.loop.send(peer, result.to_json()))
+            case ["do", str(operation), dict() as arguments]:  # pyright: ignore[reportUnknownVariableType]
+                self._submit(
+                    operation, cast("Arguments", arguments), lambda result: self.loop.send(peer, result.to_json())
+                )
             case ["claim", outcome]:
                 child = self.fleet.children.get(peer.worker or 0)
                 if child is not None:
@@ -153,14 +163,14 @@ class Supervisor:
                 child = self.fleet.children.get(number)
                 if child is not None:
                     peer.worker, child.peer = number, peer
-            case ["ready", dict(described)]:
+            case ["ready", dict() as described]:  # pyright: ignore[reportUnknownVariableType]
                 child = self.fleet.children.get(peer.worker or 0)
-                self._ready(peer, child, described)
-            case ["failed", dict(answer)]:
+                self._ready(peer, child, cast("Arguments", described))
+            case ["failed", dict() as answer]:  # pyright: ignore[reportUnknownVariableType]
                 child = self.fleet.children.get(peer.worker or 0)
                 self.loop.send(peer, "stop")
                 if child is not None:
-                    self._failed(child, answer)
+                    self._failed(child, cast("Arguments", answer))
             case ["invoke", str(handler), str(body)]:
                 self.desk.invoke(peer, handler, body, self.clock.now())
             case ["status"]:
@@ -186,12 +196,15 @@ class Supervisor:
             if asks:
                 operations.append(self.desk.claim())
             results = self.engine.execute(operations)
+            crash_points.reach("before-answer")
             if asks:
                 self.desk.claimed(results.pop(), slots, self.clock.now())
                 self._plan_due()
             for (_, _, done), result in zip(batch, results, strict=True):
                 if done is not None:
                     done(result)
+            if batch:
+                crash_points.reach("after-answer")
             if self.engine.arrivals != self._arrivals:
                 self._arrivals = self.engine.arrivals
                 if not asks or self.desk.slots:
@@ -203,18 +216,25 @@ class Supervisor:
         if self._due_timer is not None:
             self._due_timer.cancel()
             self._due_timer = None
-        at = self.engine.next_due()
+        at = self._next_due()
         if at is not None and not self.desk.is_due:
             wait = at - self.clock.now()
             self._due_timer = self.loop.after(min(max(wait, 0.0), CLOCK_SECONDS), self._look)
 
     def _look(self) -> None:
         """Claims if there is something due; else waits on."""
-        at = self.engine.next_due()
+        at = self._next_due()
         if at is not None and at <= self.clock.now():
             self.desk.look()
         else:
             self._plan_due()
+
+    def _next_due(self) -> float | None:
+        """When there is something to claim; a disk that cannot say is asked again soon."""
+        try:
+            return self.engine.next_due()
+        except PortableError:
+            return self.clock.now() + RETRY_SECONDS
 
     def _sweep(self) -> None:
         self._submit("sweep", {})
@@ -222,13 +242,16 @@ class Supervisor:
 
     # Generations
 
-    def _start_next(self) -> None:
-        """Starts the app anew; whatever was on its way to replace the current one is out of date."""
+    def _start_next(self, *, as_served: bool = False) -> None:
+        """Starts the app anew; whatever was on its way to replace the current one is out of date.
+
+        `as_served`: with the code that was served last, not with what was saved since and may not import.
+        """
         if self._next is not None:
             self._next.is_leaving = True
             self.fleet.kill(self._next)
         self._generation += 1
-        self._next = self.fleet.start("http", self._generation)
+        self._next = self.fleet.start("http", self._generation, as_served=as_served)
 
     def _ready(self, peer: Peer, child: Child | None, described: dict[str, Any]) -> None:
         if child is None or child.is_leaving or self._stopping is not None:
@@ -250,26 +273,36 @@ class Supervisor:
             self._wiring = wiring
         former, self._current, self._next = self._current, child, None
         self.loop.send(peer, "go")
+        self._killed_starts = 0
         if former is not None:
             self.fleet.dismiss(former, "drain")
-        self._crashes = 0
         self._took_over(child, described, is_first=former is None)
 
     def _took_over(self, child: Child, described: dict[str, Any], *, is_first: bool) -> None:
         assert self._wiring is not None
         if is_first and not self.speech.has_served:
-            # Nothing was running before this process: what was, ended with its predecessor.
-            self.engine.execute([("queue.release", {})])
             self.speech.serving(self.url, described["manifest"])
             write_ready_file(self.options.ready_file, self.url)
         else:
             self.speech.reloaded(self._edited, time.monotonic() - self._edited_at)
         self._edited = []
-        self.desk.open(child.generation, self._wiring["handlers"])
+        self._open_desk(child)
+        self.fleet.sources = described["sources"]
         self.fleet.preload(described["modules"])
         if self._watch is not None:
             self._watch.also(described["folders"])
         self._fire()
+
+    def _open_desk(self, child: Child) -> None:
+        """Lets the workers of a generation begin; before the first one, what a predecessor left at work is let go of."""
+        if child is not self._current or self._stopping is not None or self._wiring is None:
+            return
+        if not self._has_released:
+            if self.engine.execute([("queue.release", {})])[0].code is not None:
+                self.loop.after(RETRY_SECONDS, lambda: self._open_desk(child))
+                return
+            self._has_released = True
+        self.desk.open(child.generation, self._wiring["handlers"])
 
     def _refused(self, child: Child, result: Result) -> None:
         """The store does not take what the app declares now."""
@@ -308,11 +341,20 @@ class Supervisor:
         was = describe_exit(status)
         if child is self._current:
             self._current = None
+            if time.monotonic() - child.started_at > LASTED_SECONDS:
+                self._crashes = 0
             self.speech.server_ended(was)
             if self._next is None:
                 self._restart()
         elif child is self._next:
             self._next = None
+            is_killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+            if is_killed and self._current is None and self._killed_starts < len(RESTART_WAITS):
+                # Somebody, or the kernel for want of memory, ended it: that says nothing about the app.
+                self._killed_starts += 1
+                self.speech.server_ended(was)
+                self._restart()
+                return
             fault = {"code": "P2002", "message": f"the app ended its process while it was imported ({was})"}
             self._next_failed({"faults": [{**fault, "hint": None, "location": None}], "trace": None})
 
@@ -325,7 +367,11 @@ class Supervisor:
     def _restart(self) -> None:
         wait = RESTART_WAITS[min(self._crashes, len(RESTART_WAITS) - 1)]
         self._crashes += 1
-        self.loop.after(wait, lambda: self._start_next() if self._next is None and self._current is None else None)
+        self.loop.after(wait, self._start_as_served)
+
+    def _start_as_served(self) -> None:
+        if self._next is None and self._current is None and self._stopping is None:
+            self._start_next(as_served=True)
 
     def _zygote_ended(self) -> None:
         if self._current is None and self._next is None:
@@ -347,6 +393,7 @@ class Supervisor:
     def _reload(self) -> None:
         self._edit_timer = None
         if self._stopping is None:
+            self._crashes = 0
             self._start_next()
 
     # Schedules
@@ -358,7 +405,11 @@ class Supervisor:
         now = self.clock.now()
         wait = CLOCK_SECONDS
         operations: list[tuple[str, dict[str, Any]]] = []
-        for handler, cron, zone, missed, last in self.engine.execute([("schedule.due", {})])[0].unwrap():
+        schedules = self.engine.execute([("schedule.due", {})])[0]
+        if schedules.code is not None:
+            # The disk fails; what is due now is found the next time.
+            wait = RETRY_SECONDS
+        for handler, cron, zone, missed, last in schedules.value or ():
             found = due(cron, zone, missed, last, now, fire_times)
             if found.skipped:
                 operations.append(("schedule.skip", {"handler": handler, "ats": found.skipped}))
@@ -429,6 +480,9 @@ def serve(options: ServeOptions) -> int:
                 with listen_locally(path) as local:
                     supervisor = Supervisor(options, engine, listener, local)
                     supervisor.speech.starting(has_moved=has_moved)
+                    if options.ready_file is not None:
+                        # What a predecessor left that was killed would be taken for ours.
+                        options.ready_file.unlink(missing_ok=True)
                     try:
                         return supervisor.run()
                     finally:

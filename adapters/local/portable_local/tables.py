@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from portable.binding import current_context
@@ -140,7 +140,8 @@ class LocalTable:
         return int(rows[0][0])
 
     def scan(self, *, limit: int, cursor: str | None) -> StoredPage:
-        after, values = "", []
+        after = ""
+        values: list[Any] = []
         if cursor is not None:
             after, values = " AND (pk, sk) > (?, ?)", json.loads(cursor)
         rows = self._read(
@@ -154,9 +155,9 @@ class LocalTable:
         found: list[StoredItem] = []
         for start in range(0, len(keys), BATCH):
             some = keys[start : start + BATCH]
+            pairs = ",".join(["(?, ?)"] * len(some))
             rows = self._read(
-                f"SELECT {COLUMNS} FROM items WHERE tbl = ? AND (pk, sk) IN (VALUES {','.join(['(?, ?)'] * len(some))}) "  # noqa: S608
-                f"AND {LIVE}",
+                f"SELECT {COLUMNS} FROM items WHERE tbl = ? AND (pk, sk) IN (VALUES {pairs}) AND {LIVE}",  # noqa: S608
                 (number, *(part for key in some for part in key), now),
             )
             found.extend(stored(row) for row in rows)
@@ -235,7 +236,7 @@ def stored(row: Row) -> StoredItem:
     return StoredItem(row[0], row[1], f"{row[2]:016x}", None, row[3])
 
 
-def page(rows: list[Row], limit: int, position: Any) -> StoredPage:
+def page(rows: list[Row], limit: int, position: Callable[[Row], list[Any]]) -> StoredPage:
     """A page of rows, of which one more than `limit` was asked for; `position` gives a row's place as a cursor."""
     has_more = len(rows) > limit
     rows = rows[:limit]

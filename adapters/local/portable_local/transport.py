@@ -10,6 +10,7 @@ from typing import Any
 from portable.errors import Unavailable, Unknown
 
 Message = Any
+Socket = socket.socket
 
 HEADER = 4
 FRAME_BYTES = 64 * 1024 * 1024
@@ -110,7 +111,7 @@ class Channel:
             raise Unavailable("the local runtime is shutting down", hint="start `portable dev` again") from error
         try:
             answer = self.receive()
-        except OSError as error:
+        except (OSError, BrokenFrame) as error:
             raise Unknown(f"the local runtime went away before it answered: {error}") from error
         if answer is None:
             raise Unknown("the local runtime went away before it answered")
@@ -125,9 +126,9 @@ class Peer:
 
     __slots__ = ("_out", "_reader", "closed", "role", "socket", "worker")
 
-    def __init__(self, connected: socket.socket) -> None:
+    def __init__(self, connected: "Socket") -> None:
         connected.setblocking(False)
-        self.socket = connected
+        self.socket: Socket = connected
         self.role = ""
         self.worker: int | None = None
         """The number of the child that speaks here, once it has said so."""

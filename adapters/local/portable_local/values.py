@@ -4,13 +4,15 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from portable.errors import ConfigurationError
+from portable.errors import ConfigurationError, Unavailable, Unknown
 
+from .store import crash_points
+from .store.owner import make_folder, sync_folder
 from .tables import classify_store
 
 Kind = Literal["param", "secret"]
@@ -45,35 +47,47 @@ def read_values(folder: Path, kind: Kind) -> dict[str, str]:
 
 def write_value(folder: Path, kind: Kind, name: str, value: str | None) -> None:
     """Sets a value, or with None removes it. A crash leaves the file as it was or as it is to be."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _writing, folder_lock(folder):
-        values = read_values(folder, kind)
-        if value is None:
-            values.pop(name, None)
-        else:
-            values[name] = value
-        path = value_file(folder, kind)
-        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    path = value_file(folder, kind)
+    try:
+        make_folder(folder)
+        with _writing, folder_lock(folder):
+            values = read_values(folder, kind)
+            if value is None:
+                values.pop(name, None)
+            else:
+                values[name] = value
+            replace(path, values)
+    except OSError as error:
+        raise Unavailable(
+            f"{path} is as it was, it cannot be written: {error.strerror or error}",
+            hint="free some space on the disk, or see who may write there",
+        ) from error
+    try:
+        sync_folder(folder)
+    except OSError as error:
+        raise Unknown(f"the disk did not confirm that {path} is written: {error.strerror or error}") from error
+
+
+def replace(path: Path, values: dict[str, str]) -> None:
+    """Writes the file anew beside itself, and puts it in its place when it is on the disk."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(values, file, indent=1, sort_keys=True, ensure_ascii=False)
+            file.flush()
+            os.fsync(file.fileno())
+        crash_points.reach("values-written")
+        partial.replace(path)
+    except BaseException:
         partial.unlink(missing_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(values, file, indent=1, sort_keys=True, ensure_ascii=False)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-        folder_descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder_descriptor)
-        finally:
-            os.close(folder_descriptor)
+        raise
+    crash_points.reach("values-replaced")
 
 
 @contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path) -> Generator[None]:
     """Keeps two commands that write values from losing one another's."""
     descriptor = os.open(folder / "values.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:

@@ -4,7 +4,6 @@ Elsewhere than on Linux watchfiles does it, in a process of its own that writes 
 """
 
 import ctypes
-import ctypes.util
 import errno
 import os
 import struct

@@ -19,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+from types import FrameType
 from typing import Any
 
 from .processes import LINUX, die_with_parent, kill_group, thread_count
@@ -47,6 +48,10 @@ PRELOADED = (
 )
 
 
+def heed(_: int, __: FrameType | None) -> None:
+    """A signal that wakes the selector, and does nothing else."""
+
+
 class Zygote:
     """Forks, reaps, reports."""
 
@@ -73,7 +78,7 @@ class Zygote:
         woken, waker = socket.socketpair()
         woken.setblocking(False)
         waker.setblocking(False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, heed)
         signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
         selector = selectors.DefaultSelector()
         selector.register(self.control, selectors.EVENT_READ)
@@ -151,6 +156,10 @@ class Zygote:
     def _reap(self) -> None:
         for child, pid in list(self.children.items()):
             try:
+                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                    continue
+                # What the user's code started ends with the process that started it, while its id is still taken.
+                kill_group(pid, signal.SIGKILL)
                 found, status = os.waitpid(pid, os.WNOHANG)
             except ChildProcessError:
                 found, status = pid, 0
@@ -204,7 +213,7 @@ def main() -> None:
     sys.dont_write_bytecode = True
     # Ctrl-C reaches the supervisor, which knows the order in which things end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    die_with_parent(settings["supervisor"])
+    # The end of the supervisor is seen on the control socket, never by a signal: what children started is ended first.
     if LINUX:
         preload()
     if thread_count() > 1:

@@ -14,6 +14,7 @@ from portable.app import App
 from portable.errors import InvalidArgument, LimitExceeded, TaskFailed
 
 from .harness import Harness
+from .naming import described
 
 BODY_BYTES = 48 * 1024
 
@@ -141,10 +142,6 @@ class Opaque:
 
     def __repr__(self) -> str:
         return "Opaque()"
-
-
-def described(value: Any) -> str:
-    return ascii(value)[:40]
 
 
 class TaskPayloadConformance:

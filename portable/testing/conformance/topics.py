@@ -14,7 +14,8 @@ from portable.errors import DeclarationError, InvalidArgument, LimitExceeded, No
 from portable.topics import Event
 
 from .harness import Harness
-from .task_payloads import TEXTS, Opaque, described
+from .naming import described
+from .task_payloads import TEXTS, Opaque
 
 BODY_BYTES = 128 * 1024
 NO_EVENT = "01ARZ3NDEKTSV4RRFFQ69G5FAV"

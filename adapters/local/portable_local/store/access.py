@@ -106,11 +106,9 @@ class LocalStore:
         batch: list[Call] = []
         while self._waiting:
             batch.append(self._waiting.popleft())
+        results = [INTERRUPTED] * len(batch)
         try:
             results = self.engine.execute([(call.operation, call.arguments) for call in batch])
-        except BaseException:
-            results = [INTERRUPTED] * len(batch)
-            raise
         finally:
             for call, result in zip(batch, results, strict=True):
                 call.result = result

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from portable.bucket_records import object_event_body
 
-from . import conditions
+from . import conditions, crash_points
 from .outbox import deliver
 from .session import Session, version_text
 
@@ -30,6 +30,7 @@ def commit(session: Session, arguments: Arguments) -> list[Any]:
     )
     version = version_text(number)
     tell(session, arguments, "created", size, version, now)
+    crash_points.reach("object-in-transaction")
     return [key, size, version, kind, metadata, now]
 
 

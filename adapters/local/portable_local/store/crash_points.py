@@ -1,6 +1,7 @@
-"""Named places in which a test may end the process: PORTABLE_CRASH_AT=name:n kills it when `name` is reached the n-th time.
+"""Named places in which a test may end the process: PORTABLE_CRASH_AT=name:n kills it at the n-th time of `name`.
 
-Nothing happens, and nothing is counted, while the variable is unset.
+Nothing happens, and nothing is counted, while the variable is unset. The name goes to stderr before the process ends,
+so that a test knows which end it saw.
 """
 
 import os
@@ -16,4 +17,5 @@ def reach(name: str) -> None:
     if name == _name:
         _left -= 1
         if _left == 0:
+            os.write(2, f"crash point {name}\n".encode())
             os.kill(os.getpid(), signal.SIGKILL)

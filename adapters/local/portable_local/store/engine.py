@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from portable.binding import Clock, SystemClock
+from portable.errors import ConfigurationError
 
 from . import crash_points
 from .object_files import ObjectFiles
@@ -22,6 +23,9 @@ from .sweep_ops import start
 Operation = tuple[str, dict[str, Any]]
 
 LOG = logging.getLogger("portable.store")
+
+BEFORE_THE_END = frozenset(("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_BUSY"))
+"""Errors of a COMMIT after which its last frame, without which the others count for nothing, is not in the log."""
 
 
 class BrokenOperation(Exception):
@@ -45,13 +49,18 @@ class Engine:
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.durable = path is not None
-        self._temporary = tempfile.mkdtemp(prefix="portable-") if path is None else None
-        self.folder = Path(self._temporary) if path is None else path
-        if path is not None:
+        self._temporary: str | None = None
+        if path is None:
+            self._temporary = tempfile.mkdtemp(prefix="portable-")
+            path = Path(self._temporary)
+        else:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._random = random or random_module.Random()
+        self.folder = path
+        self._random = random or random_module.Random()  # noqa: S311 - ids, lag and jitter are no secrets
         self.objects = ObjectFiles(self.folder, durable=self.durable)
+        self._is_committing = False
         self._session = self._open()
+        crash_points.reach("engine-opened")
         self._run_alone(start)
 
     def _open(self) -> Session:
@@ -88,13 +97,14 @@ class Engine:
             except (sqlite3.Error, OSError) as error:
                 self._roll_back()
                 LOG.error("nothing of %d operations was written: %s", len(operations), error)
-                return [failure(error)] * len(operations)
+                return [failure(error, is_committing=self._is_committing)] * len(operations)
             except BaseException:
                 self._roll_back()
                 raise
 
     def _attempt(self, operations: Sequence[Operation], broken: dict[int, Result]) -> list[Result]:
         session = self._session
+        self._is_committing = False
         results: list[Result] = []
         arrivals = session.arrivals
         session.execute("BEGIN IMMEDIATE")
@@ -118,12 +128,15 @@ class Engine:
                 raise BrokenOperation(position, Result(None, "bug", message)) from error
         session.save()
         crash_points.reach("before-commit")
+        self._is_committing = True
         session.execute("COMMIT")
+        self._is_committing = False
         crash_points.reach("after-commit")
         session.saved()
         if session.garbage:
             self.objects.remove(session.garbage)
             session.garbage.clear()
+            crash_points.reach("garbage-removed")
         if session.arrivals != arrivals:
             crash_points.reach("after-arrival")
         return results
@@ -151,14 +164,18 @@ class Engine:
             LOG.error("the connection is given up: %s", error)
             session.connection.close()
             arrivals = session.arrivals
-            self._session = self._open()
+            try:
+                self._session = self._open()
+            except (sqlite3.Error, OSError, ConfigurationError) as worse:
+                # The closed one fails whatever is asked of it, and the next time this is tried again.
+                LOG.error("the database cannot be opened: %s", worse)
             self._session.arrivals = arrivals
 
 
-def failure(error: Exception) -> Result:
+def failure(error: Exception, *, is_committing: bool = False) -> Result:
     """What a failing disk or database means for an operation."""
     name: str = getattr(error, "sqlite_errorname", type(error).__name__)
-    if "FSYNC" in name:
+    if "FSYNC" in name or (is_committing and name not in BEFORE_THE_END):
         # The log may hold it all, and a restart would then find it.
         return Result(None, "unknown", f"the disk did not confirm the write: {error} ({name})", "portable doctor")
     hint = "free some space on the disk" if name == "SQLITE_FULL" else "portable doctor"

@@ -1,7 +1,7 @@
 """Index entries: each shows one state of an item for a while, because index reads lag on every provider.
 
-A write takes effect in the indexes at a random moment within LAG_SECONDS, never before the item's last one. Until then the
-entries of the state before are shown. Entries carry a copy of the item: what an index shows is as old as its order.
+A write takes effect in the indexes at a random moment within LAG_SECONDS, never before the item's last one. Until then
+the entries of the state before are shown. Entries carry a copy of the item: what an index shows is as old as its order.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,12 +1,14 @@
 """Files of objects: one for each version, below objects/, written whole before the database knows of it.
 
-A name is made of a hash and of escaped characters of the key, so that no key can leave the folder, and no two keys meet, on
-file systems that fold case too. Every path is opened below the folder's own descriptor, without following links.
+A name is made of a hash and of escaped characters of the key, so that no key can leave the folder, and no two keys
+meet, on file systems that fold case too. Every path is opened below the folder's own descriptor, without following
+links.
 """
 
+import errno
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -27,6 +29,8 @@ class ObjectFiles:
     def __init__(self, folder: Path, *, durable: bool) -> None:
         self.root = folder / FOLDER
         self.durable = durable
+        self._synced: set[str] = set()
+        """Folders below the root whose own names this process has synced, whoever made them."""
 
     def write(self, bucket: str, key: str, chunks: Iterable[bytes]) -> tuple[str, int]:
         """Writes a new file; its name below objects/, and its size. Leaves nothing if the chunks raise."""
@@ -48,10 +52,18 @@ class ObjectFiles:
             except BaseException:
                 _unlink(partial, folder)
                 raise
-            if self.durable:
-                os.fsync(folder)
+            self._settle(base, folder)
         crash_points.reach("object-named")
         return name, size
+
+    def _settle(self, base: str, folder: int) -> None:
+        """Makes the file's name last; a name that may not is taken back."""
+        if self.durable:
+            try:
+                os.fsync(folder)
+            except BaseException:
+                _unlink(base, folder)
+                raise
 
     def copy(self, source: str, bucket: str, key: str) -> str:
         """Another name for a file's bytes, which never change. Raises FileNotFoundError."""
@@ -64,8 +76,8 @@ class ObjectFiles:
             except OSError:
                 # A file system without hard links, or too many of them.
                 return self.write(bucket, key, self.read(source, 0, None))[0]
-            if self.durable:
-                os.fsync(folder)
+            self._settle(base, folder)
+        crash_points.reach("object-copied")
         return name
 
     def open(self, name: str) -> int:
@@ -88,17 +100,31 @@ class ObjectFiles:
 
     def sweep(self, kept: Iterable[str]) -> int:
         """Removes every file that is not `kept`: left by a process that ended between file and database. How many."""
-        if not self.root.is_dir():
-            return 0
         wanted = set(kept)
         count = 0
-        for entry in os.scandir(self.root):
-            if not entry.is_dir(follow_symlinks=False):
-                continue
-            for file in os.scandir(entry.path):
-                if f"{entry.name}/{file.name}" not in wanted and not file.is_dir(follow_symlinks=False):
-                    os.unlink(file.path)
-                    count += 1
+        try:
+            root = os.open(self.root, DIRECTORY)
+        except FileNotFoundError:
+            return 0
+        try:
+            for sub in os.listdir(root):
+                try:
+                    folder = os.open(sub, DIRECTORY, dir_fd=root)
+                except OSError as error:
+                    if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                        raise
+                    # Not ours: a file or a link that somebody put there, and what a link leads to is not ours either.
+                    continue
+                try:
+                    for file in os.scandir(folder):
+                        if f"{sub}/{file.name}" not in wanted and not file.is_dir(follow_symlinks=False):
+                            _unlink(file.name, folder)
+                            count += 1
+                finally:
+                    os.close(folder)
+        finally:
+            os.close(root)
+        crash_points.reach("objects-swept")
         return count
 
     def clear(self) -> None:
@@ -106,14 +132,13 @@ class ObjectFiles:
         shutil.rmtree(self.root, ignore_errors=True)
 
     @contextmanager
-    def _opened(self, name: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+    def _opened(self, name: str, *, create: bool = False) -> Generator[tuple[int, str]]:
         """(descriptor of the folder that a file is in, the file's own name)."""
         sub, _, base = name.partition("/")
         if not sub.isalnum() or "/" in base or base.startswith("."):
             _refuse(name)
         if create and not self.root.is_dir():
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._sync(self.root.parent)
         root = os.open(self.root, DIRECTORY)
         try:
             try:
@@ -122,9 +147,16 @@ class ObjectFiles:
                 if not create:
                     raise
                 _make(sub, root)
-                if self.durable:
-                    os.fsync(root)
                 folder = os.open(sub, DIRECTORY, dir_fd=root)
+            if create and self.durable and sub not in self._synced:
+                # Also when it was there: who made it may not have come to this.
+                try:
+                    os.fsync(root)
+                    self._sync(self.root.parent)
+                except BaseException:
+                    os.close(folder)
+                    raise
+                self._synced.add(sub)
         finally:
             os.close(root)
         try:

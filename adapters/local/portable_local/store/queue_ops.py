@@ -1,7 +1,7 @@
 """The queue of all background handlers: claimed by lease, counted before the start, ended by whoever holds the fence.
 
-States: queued -> running -> succeeded, or failed (waits for its next attempt) -> running ..., or dead (a dead letter) ->
-queued again, or discarded. Only tasks keep a record of success; other deliveries are gone then.
+States: queued -> running -> succeeded, or failed (waits for its next attempt) -> running ..., or dead (a dead letter)
+-> queued again, or discarded. Only tasks keep a record of success; other deliveries are gone then.
 """
 
 import json
@@ -11,6 +11,7 @@ from typing import Any
 from portable.retries import backoff
 from portable.specs import RetryPolicy
 
+from . import crash_points
 from .session import HandlerEntry, Session
 
 Arguments = dict[str, Any]
@@ -74,6 +75,7 @@ def claim(session: Session, arguments: Arguments) -> list[dict[str, Any]]:
             delivery = started(session, row, fence, now)
             if delivery is not None:
                 found.append(delivery)
+    crash_points.reach("claim-in-transaction")
     return found
 
 
@@ -83,7 +85,7 @@ def take(session: Session, arguments: Arguments, slots: int, now: float) -> list
     values: list[Any] = []
     for column, wanted in (("name", arguments.get("handlers")), ("kind", arguments.get("kinds"))):
         if wanted is not None:
-            only.append(f"{column} IN (SELECT value FROM json_each(?))")
+            only.append(f"{column} IN (SELECT value FROM json_each(?))")  # noqa: S608 - a constant
             values.append(json.dumps(wanted))
     fence = session.next_version()
     sql = CLAIM.format(only=f" WHERE {' AND '.join(only)}" if only else "")
@@ -106,12 +108,12 @@ def take(session: Session, arguments: Arguments, slots: int, now: float) -> list
 
 def started(session: Session, row: Any, fence: int, now: float) -> dict[str, Any] | None:
     """A claimed row as its worker gets it; None if its attempts are used up, which makes it a dead letter."""
-    n, id, handler, kind, body, attempt, enqueued_at, traceparent, attributes, scheduled_at, due, error = row
+    n, id, handler, kind, body, attempt, enqueued_at, traceparent, attributes, scheduled_at, _, error = row
     entry = session.handlers.get(handler, UNKNOWN_HANDLER)
     if attempt > entry.max_attempts:
         session.execute(
-            "UPDATE deliveries SET state = 'dead', attempts = attempts - 1, worker = NULL, lease_until = NULL, error = ? "
-            "WHERE n = ?",
+            "UPDATE deliveries SET state = 'dead', attempts = attempts - 1, worker = NULL, lease_until = NULL, "
+            "error = ? WHERE n = ?",
             (error or LOST.format(attempts=attempt - 1), n),
         )
         return None
@@ -133,6 +135,7 @@ def started(session: Session, row: Any, fence: int, now: float) -> dict[str, Any
 def finish(session: Session, arguments: Arguments) -> bool:
     now = session.clock.now()
     id, fence = arguments["id"], arguments["fence"]
+    crash_points.reach("before-finish")
     if arguments["status"] == "succeeded":
         if session.execute(SUCCEED, (arguments.get("result"), now, id, fence)).rowcount == 1:
             return True
@@ -190,11 +193,12 @@ def release(session: Session, arguments: Arguments) -> int:
     worker = arguments.get("worker")
     where, values = ("1", ()) if worker is None else ("worker = ?", (worker,))
     now = session.clock.now()
+    crash_points.reach("before-release")
     if not arguments.get("refund"):
         return lapse(session, where, values, now)
     count = session.execute(
         "UPDATE deliveries SET state = CASE attempts WHEN 1 THEN 'queued' ELSE 'failed' END, attempts = attempts - 1, "
-        f"worker = NULL, lease_until = NULL, updated_at = ? WHERE state = 'running' AND {where}",
+        f"worker = NULL, lease_until = NULL, updated_at = ? WHERE state = 'running' AND {where}",  # noqa: S608 - a constant
         (now, *values),
     ).rowcount
     session.arrivals += count
@@ -203,7 +207,8 @@ def release(session: Session, arguments: Arguments) -> int:
 
 def report(session: Session, arguments: Arguments) -> None:
     session.execute(
-        "UPDATE deliveries SET progress = ?, note = ?, updated_at = ? WHERE id = ? AND kind = 'task' AND state = 'running'",
+        "UPDATE deliveries SET progress = ?, note = ?, updated_at = ? "
+        "WHERE id = ? AND kind = 'task' AND state = 'running'",
         (arguments["progress"], arguments.get("note"), session.clock.now(), arguments["id"]),
     )
 

@@ -1,9 +1,12 @@
-"""The database's shape, and how a connection is opened. Text is compared as UTF-8 bytes (BINARY collation) throughout."""
+"""The database's shape, and how a connection is opened. Text is compared as UTF-8 bytes (BINARY) throughout."""
 
+import os
 import sqlite3
 from pathlib import Path
 
 from portable.errors import ConfigurationError
+
+from . import crash_points
 
 APPLICATION_ID = 0x504F5254
 FORMAT = 1
@@ -39,8 +42,9 @@ CREATE TABLE tokens (
 CREATE INDEX tokens_expiry ON tokens (expires_at);
 
 CREATE TABLE objects (
-    bucket TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, size INTEGER NOT NULL, content_type TEXT NOT NULL,
-    metadata TEXT NOT NULL, modified REAL NOT NULL, file TEXT NOT NULL, PRIMARY KEY (bucket, key)
+    bucket TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, size INTEGER NOT NULL,
+    content_type TEXT NOT NULL, metadata TEXT NOT NULL, modified REAL NOT NULL, file TEXT NOT NULL,
+    PRIMARY KEY (bucket, key)
 );
 
 CREATE TABLE handlers (
@@ -49,8 +53,8 @@ CREATE TABLE handlers (
 ) WITHOUT ROWID;
 CREATE TABLE deliveries (
     n INTEGER PRIMARY KEY, id TEXT NOT NULL, handler TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, fence INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL, lease_until REAL, worker TEXT,
-    enqueued_at REAL NOT NULL, updated_at REAL NOT NULL, scheduled_at REAL, traceparent TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, fence INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL, lease_until REAL,
+    worker TEXT, enqueued_at REAL NOT NULL, updated_at REAL NOT NULL, scheduled_at REAL, traceparent TEXT NOT NULL,
     progress REAL, note TEXT, error TEXT, traceback TEXT, attributes TEXT, result TEXT, body TEXT NOT NULL,
     UNIQUE (id, handler)
 );
@@ -78,7 +82,8 @@ CREATE INDEX fires_decided ON fires (decided_at);
 def open_writer(folder: Path, *, durable: bool) -> sqlite3.Connection:
     """The one writing connection, its tables made. Raises ConfigurationError for a database that is not ours."""
     path = folder / DATABASE
-    is_new = not path.exists()
+    # What the database holds is for its owner alone; SQLite gives the log the mode of the database.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS)
     try:
         connection.execute("PRAGMA busy_timeout = 5000")
@@ -97,9 +102,6 @@ def open_writer(folder: Path, *, durable: bool) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
-    if is_new:
-        # What the database holds is for its owner alone.
-        path.chmod(0o600)
     return connection
 
 
@@ -124,6 +126,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
                     connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
+        crash_points.reach("schema-made")
     except BaseException:
         connection.execute("ROLLBACK")
         raise

@@ -42,7 +42,7 @@ def settle(session: Session, _: dict[str, Any]) -> None:
 
 
 def start(session: Session) -> None:
-    """When a folder is opened: no index lags any more, and times of another run's clock hide nothing; there is a key for signed URLs."""
+    """When a folder is opened: no index lags, another run's clock hides nothing, there is a key for signed URLs."""
     settle(session, {})
     session.execute("UPDATE entries SET visible_from = 0 WHERE visible_from <> 0")
     session.execute(

@@ -26,7 +26,8 @@ def bind(session: Session, arguments: Arguments) -> None:
     session.execute("DELETE FROM handlers")
     for name, handler in wiring["handlers"].items():
         session.execute(
-            "INSERT INTO handlers (name, kind, max_attempts, timeout, min_backoff, max_backoff) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO handlers (name, kind, max_attempts, timeout, min_backoff, max_backoff) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             (name, *(handler[field] for field in ("kind", "max_attempts", "timeout", "min_backoff", "max_backoff"))),
         )
     bind_schedules(session, wiring["schedules"], now)
