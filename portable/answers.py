@@ -149,7 +149,11 @@ def problem(error: BaseException, request: Request, *, dev: bool) -> Response:
     document["request_id"] = request.id
     if isinstance(error, InvalidArgument) and error.problems:
         document["errors"] = [
-            {"where": [shortened(part) for part in fault.where], "message": shortened(fault.message), "kind": fault.kind}
+            {
+                "where": [shortened(part) for part in fault.where],
+                "message": shortened(fault.message),
+                "kind": fault.kind,
+            }
             for fault in error.problems[:MOST_PROBLEMS]
         ]
     body = b"" if status in BODILESS else problem_body(document)

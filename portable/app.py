@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, cast, overload
 
-from .binding import Grant, Handler, Registry, Resource
+from .binding import HANDLER_MARK, Grant, Handler, Registry, Resource
 from .capabilities import PROVIDERS
 from .errors import DeclarationError, Location, caller_location
 from .http import CORS, Middleware
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .topics import Topic
 
 F = TypeVar("F", bound=Callable[..., Any])
+FUNCTION = type(caller_location)
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -546,6 +547,9 @@ class Service(Registry):
             location=location,
         )
         handler = self.handlers[found] = Handler(spec, function, decode)
+        if isinstance(function, FUNCTION):
+            # For decorators of ours that come too late when they stand above the one that registers.
+            vars(function)[HANDLER_MARK] = found
         return handler
 
 
@@ -556,6 +560,8 @@ class App(Service):
     handler has its own; "app": one for all; "handler": one each). `targets` are the providers whose limits count.
     `cors` allows browsers of other origins.
     """
+
+    is_app = True
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ scalars go through the standard library.
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
 from .errors import InvalidArgument, Problem
@@ -148,7 +148,7 @@ class Codec(Generic[T]):
 
 
 DEEPEST = 200
-"""Arrays and objects inside one another; the same as pydantic's parser, so that models and dicts take the same texts."""
+"""Arrays and objects inside one another; pydantic's parser has the same, so models and dicts take the same texts."""
 
 MOST_PROBLEMS = 1000
 
@@ -182,16 +182,15 @@ def check_constants(raw: bytes) -> None:
 
 def is_deeper(value: Any, most: int) -> bool:
     """Whether more than `most` lists and dicts are inside one another."""
-    level = containers([value])
-    for _ in range(most):
-        level = containers(inner for outer in level for inner in (outer.values() if type(outer) is dict else outer))
+    level: list[Any] = [[value]]
+    for _ in range(most + 1):
+        inside: list[Any] = []
+        for outer in level:
+            inside.extend(cast("dict[str, Any]", outer).values() if isinstance(outer, dict) else outer)
+        level = [inner for inner in inside if isinstance(inner, dict | list)]
         if not level:
             return False
-    return bool(level)
-
-
-def containers(values: Iterable[Any]) -> list[Any]:
-    return [value for value in values if type(value) is dict or type(value) is list]
+    return True
 
 
 def _refuse_constant(name: str) -> None:

@@ -497,7 +497,7 @@ def body_bytes(body: object) -> bytes:
     """A body that was set on a Response later. Raises TypeError for what is none."""
     if isinstance(body, str):
         return body.encode()
-    if isinstance(body, bytes | bytearray | memoryview):
+    if isinstance(body, bytes | bytearray):
         return bytes(body)
     raise TypeError(f"the body of a Response is bytes or str, not {type(body).__name__}")
 

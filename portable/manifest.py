@@ -21,7 +21,6 @@ from .manifest_json import manifest_schema, to_plain
 from .middleware import check_cors, check_middleware
 from .parameters import plan_route
 from .routing import Router
-from .static import StaticFolder
 from .specs import (
     BucketEvent,
     BucketSpec,
@@ -39,6 +38,7 @@ from .specs import (
     TopicSpec,
     Trigger,
 )
+from .static import StaticFolder
 from .tables import Table
 from .tasks import Task
 from .topics import Topic
@@ -263,6 +263,11 @@ def _resources(app: "App", kind: str, type_: type[S]) -> tuple[S, ...]:
     return _sorted(found)
 
 
+def first_line(error: Exception) -> str:
+    """What an error says, without the advice of other libraries below it."""
+    return str(error).partition("\n")[0].removesuffix(".")
+
+
 def _models(app: "App") -> dict[str, dict[str, Any]]:
     """The schemas of the models that data is kept or sent in. Raises DeclarationError for one that JSON cannot show."""
     found: dict[str, dict[str, Any]] = {}
@@ -276,7 +281,7 @@ def _models(app: "App") -> dict[str, dict[str, Any]]:
                 found[name] = codec.schema()
             except Exception as error:
                 raise DeclarationError(
-                    f"{resource.kind} {resource.name!r}: {name} has no JSON Schema: {error}",
+                    f"{resource.kind} {resource.name!r}: {name} has no JSON Schema: {first_line(error)}",
                     hint="use fields of types that JSON can carry",
                     location=resource.location,
                 ) from error

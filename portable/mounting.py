@@ -75,11 +75,11 @@ class Mount:
     def respond(self, request: Request) -> "Coroutine[Any, Any, Response]":
         """The application's whole answer. Raises what it raises, LimitExceeded for too large an answer."""
         # Before whoever drives the coroutine decides whether it takes a loop.
-        import asyncio  # noqa: F401
+        import asyncio
 
-        return self._respond(request)
+        return self._respond(request, asyncio.Event)
 
-    async def _respond(self, request: Request) -> Response:
+    async def _respond(self, request: Request, event: "type[Event]") -> Response:
         import asyncio
 
         application = self._asgi()
@@ -89,7 +89,7 @@ class Mount:
             lifespan = self._lifespan = Lifespan(application, loop)
         await lifespan.ready()
         collected = Collected(self.profile)
-        done = asyncio.Event()
+        done = event()
         scope = http_scope(request, self.prefix, dict(lifespan.state))
         try:
             await application(scope, body_receiver(request.body, done), collected.send)

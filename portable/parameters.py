@@ -16,7 +16,6 @@ from .scalars import collection, scalar_converter, without_metadata, without_non
 from .signatures import ABSENT, Declared, declared_parameters, function_name, plain_function
 from .specs import Route
 
-
 GENERATOR_FLAGS = 0x20 | 0x200
 """The flags of a code object of a generator and of an async one."""
 
@@ -44,7 +43,7 @@ def Path(name: str | None = None) -> Any:  # noqa: N802
 
 
 def Query(name: str | None = None, *, default: Any = ABSENT) -> Any:  # noqa: N802
-    """The query parameter called `name` (default: as the parameter); a list takes its repeats, a model the whole query."""
+    """The query parameter called `name` (default: as the parameter); a list takes its repeats, a model all."""
     return Marker("query", name, default)
 
 
@@ -207,6 +206,11 @@ class Planner:
         elif marker is not None and marker.default is not ABSENT:
             default = marker.default
         if annotation is ABSENT:
+            if name in ("self", "cls"):
+                raise self.fault(
+                    f"the function of a class takes {name!r}, which nothing can fill",
+                    hint='decorate functions; an object\'s method is registered by app.get("/path")(thing.method)',
+                )
             if name not in self.names and marker is None:
                 raise self.fault(
                     f"parameter {name!r} has no annotation", hint=f"say what it is: {name}: str, or a model"
@@ -319,8 +323,10 @@ class Planner:
             codec.adapter  # noqa: B018
         except Exception as error:
             raise self.fault(
-                f"parameter {name!r}: {annotation!r} is no type that a text can become: {error}",
-                hint="use str, int, float, bool, UUID, date, datetime, Decimal, an Enum, a Literal or lists of them",
+                f"parameter {name!r}: {annotation!r} is no type that a request can fill: "
+                + str(error).partition("\n")[0],
+                hint="use str, int, float, bool, UUID, date, datetime, Decimal, an Enum, a Literal or lists of them; "
+                "for a body a pydantic model or a dataclass",
             ) from error
         return codec
 
