@@ -294,7 +294,7 @@ class Supervisor:
         self._fire()
 
     def _open_desk(self, child: Child) -> None:
-        """Lets the workers of a generation begin; before the first one, what a predecessor left at work is let go of."""
+        """Lets the workers of a generation begin; first of all, what a predecessor left at work is let go of."""
         if child is not self._current or self._stopping is not None or self._wiring is None:
             return
         if not self._has_released:

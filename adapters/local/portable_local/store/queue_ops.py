@@ -197,8 +197,9 @@ def release(session: Session, arguments: Arguments) -> int:
     if not arguments.get("refund"):
         return lapse(session, where, values, now)
     count = session.execute(
-        "UPDATE deliveries SET state = CASE attempts WHEN 1 THEN 'queued' ELSE 'failed' END, attempts = attempts - 1, "
-        f"worker = NULL, lease_until = NULL, updated_at = ? WHERE state = 'running' AND {where}",  # noqa: S608 - a constant
+        "UPDATE deliveries SET state = CASE attempts WHEN 1 THEN 'queued' ELSE 'failed' END, "  # noqa: S608 - constants
+        "attempts = attempts - 1, worker = NULL, lease_until = NULL, updated_at = ? "
+        f"WHERE state = 'running' AND {where}",
         (now, *values),
     ).rowcount
     session.arrivals += count
