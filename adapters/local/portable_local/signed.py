@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from portable.drivers import ALWAYS, SignedRequest
+from portable.drivers import ALWAYS, ObjectRecord, SignedRequest
 from portable.errors import PortableError
 from portable.http import Request, Response
 
@@ -26,7 +26,9 @@ MOST_BYTES = 100 * 1024 * 1024
 
 PATH = re.compile(r"/_portable/buckets/(-|[a-z][a-z0-9-]*)/([a-z][a-z0-9-]*)/([A-Za-z0-9._=+@!~,()/-]{1,900})")
 QUERY = re.compile(r"expires=([1-9][0-9]{0,11})&signature=([0-9a-f]{64})")
+RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 OWN = "-"
+TRIES = 20
 
 
 def sign_url(
@@ -73,30 +75,67 @@ def signed_request(store: Store, request: Request) -> Response | None:
 
     driver = LocalBucket(store, bucket)
     try:
-        return download(driver, key) if request.method == "GET" else upload(driver, key, request.body, kind)
+        return download(driver, key, request) if request.method == "GET" else upload(driver, key, request.body, kind)
     except PortableError as error:
         return refusal(error.status, error.message)
 
 
-def download(driver: "LocalBucket", key: str) -> Response:
-    found = driver.read(key, 0, None)
-    if found is None:
-        return refusal(404, "there is no such object")
-    record, chunks = found
-    if record.size > MOST_BYTES:
-        close = getattr(chunks, "close", None)
-        if close is not None:
-            close()
-        return refusal(413, f"the object has {record.size:,} bytes; a local URL gives at most {MOST_BYTES:,}")
+def download(driver: "LocalBucket", key: str, request: Request) -> Response:
+    for _ in range(TRIES):
+        head = driver.head(key)
+        if head is None:
+            return refusal(404, "there is no such object")
+        span = wanted_range(request, head)
+        start, end = span or (0, head.size)
+        if span is not None and start >= end:
+            answer = refusal(416, f"the object has {head.size:,} bytes")
+            answer.headers["content-range"] = f"bytes */{head.size}"
+            return answer
+        if end - start > MOST_BYTES:
+            what = f"these are {end - start:,} bytes; a local URL gives at most {MOST_BYTES:,} at once"
+            return refusal(413, f"{what}: ask for ranges")
+        found = driver.read(key, start, end)
+        if found is not None:
+            record, chunks = found
+            body = b"".join(chunks)
+            if record.version == head.version:
+                return part(record, body, span)
+        # It was replaced or deleted in between: what is there now?
+    return refusal(503, "the object is being replaced again and again")
+
+
+def part(record: ObjectRecord, body: bytes, span: tuple[int, int] | None) -> Response:
     # An object may hold anything, and shares its origin with the app: it is not to run there.
     headers = {
         "content-type": record.content_type,
         "etag": f'"{record.version}"',
+        "accept-ranges": "bytes",
         "cache-control": "private, no-store",
         "content-security-policy": "sandbox",
         "x-content-type-options": "nosniff",
     }
-    return Response(b"".join(chunks), headers=headers)
+    if span is None:
+        return Response(body, headers=headers)
+    headers["content-range"] = f"bytes {span[0]}-{span[1] - 1}/{record.size}"
+    return Response(body, 206, headers=headers)
+
+
+def wanted_range(request: Request, record: ObjectRecord) -> tuple[int, int] | None:
+    """The bytes that a request asks for, as (start, end); None: all of them. Nothing between the two: 416.
+
+    Several ranges, other units and what is no range are ignored (RFC 9110, section 14.2).
+    """
+    asked = RANGE.fullmatch(request.headers.get("range") or "")
+    if asked is None or asked.groups() == ("", ""):
+        return None
+    if request.headers.get("if-range") not in (None, f'"{record.version}"'):
+        return None
+    first, last = asked.groups()
+    if not first:
+        return max(0, record.size - int(last)), record.size
+    if last and int(last) < int(first):
+        return None
+    return int(first), min(record.size, int(last) + 1) if last else record.size
 
 
 def upload(driver: "LocalBucket", key: str, body: bytes, content_type: str) -> Response:
