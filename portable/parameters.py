@@ -6,18 +6,16 @@ say otherwise: `Annotated[str, Header("x-name")]` or `= Header("x-name")`.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from .codec import Codec, check_constants, invalid
 from .context import Context
 from .errors import DeclarationError, HTTPError, InvalidArgument, Location, Problem
 from .http import Request, UploadFile
 from .scalars import collection, scalar_converter, without_metadata, without_none
-from .signatures import ABSENT, Declared, declared_parameters, function_name, plain_function
+from .signatures import ABSENT, Declared, declared_parameters
 from .specs import Route
-
-GENERATOR_FLAGS = 0x20 | 0x200
-"""The flags of a code object of a generator and of an async one."""
 
 
 class Marker:
@@ -158,6 +156,17 @@ def is_document(annotation: Any) -> bool:
     )
 
 
+def union_parts(annotation: Any) -> tuple[Any, ...]:
+    """The members of a union, without their metadata; of anything else only itself."""
+    if get_origin(annotation) in (Union, UnionType):
+        return tuple(without_metadata(part)[0] for part in get_args(annotation))
+    return (annotation,)
+
+
+def is_scalar(annotation: Any) -> bool:
+    return scalar_converter(annotation) is not None
+
+
 class Planner:
     """Plans one function: each parameter by the rules above, at most one body."""
 
@@ -175,7 +184,6 @@ class Planner:
         return DeclarationError(f"{self.name}: {message}", hint=hint, location=self.location)
 
     def plan(self) -> Plan:
-        check_answers_whole(self.function, self.location)
         declared = declared_parameters(self.function, self.location)
         parameters = tuple(self._parameter(found) for found in declared)
         taken = {parameter.source for parameter in parameters if parameter.where == "path"}
@@ -246,7 +254,7 @@ class Planner:
         if isinstance(declared.default, Marker):
             markers.append(declared.default)
         if len(markers) > 1:
-            raise self.fault(f"parameter {declared.name!r} has more than one marker")
+            raise self.fault(f"parameter {declared.name!r} has more than one marker", hint="keep one of them")
         foreign = [item for item in metadata if not isinstance(item, Marker)]
         constrained = declared.annotation if foreign else ABSENT
         return annotation, (markers[0] if markers else None), constrained
@@ -261,13 +269,13 @@ class Planner:
             return "body"
         if element is not None:
             bare, _ = without_none(without_metadata(element[0])[0])
-            return "query" if scalar_converter(bare) is not None else "body"
+            return "query" if all(is_scalar(part) for part in union_parts(bare)) else "body"
         if inner is bytes:
             raise self.fault(
                 f"parameter {name!r} is bytes, and nothing says of what",
                 hint=f"{name}: Annotated[bytes, Body()] is the raw body, File() an upload",
             )
-        if any(is_document(part) for part in get_args(inner)):
+        if any(is_document(part) for part in union_parts(inner)):
             return "body"
         return "query"
 
@@ -276,7 +284,10 @@ class Planner:
     ) -> Extract:
         if where == "path":
             if source not in self.names:
-                raise self.fault(f"parameter {name!r} is Path({source!r}), which is not in the path")
+                raise self.fault(
+                    f"parameter {name!r} is Path({source!r}), which is not in the path",
+                    hint=f"the path has {', '.join(sorted(self.names)) or 'no parameters'}",
+                )
             return self._scalar(where, source, name, inner, constrained, ABSENT)
         if where == "body":
             self.bodies[name] = "raw" if inner is bytes else "json"
@@ -290,10 +301,17 @@ class Planner:
             self.bodies[name] = "form"
         if where in ("form", "query", "header", "cookie") and is_document(inner):
             if marker is not None and marker.name is not None:
-                raise self.fault(f"parameter {name!r}: a model takes the whole {where}, not one field of it")
+                raise self.fault(
+                    f"parameter {name!r}: a model takes the whole {where}, not one field of it",
+                    hint=f"{marker.where.title()}(), without a name",
+                )
+            if where in ("header", "cookie") and not resolved_fields(inner):
+                raise self.fault(
+                    f"parameter {name!r}: which {where}s {inner!r} takes is not known", hint="a model with fields"
+                )
             return whole_model(where, inner if constrained is ABSENT else constrained)
         if where == "query" and source in self.names:
-            raise self.fault(f"parameter {name!r} is in the path and in the query")
+            raise self.fault(f"parameter {name!r} is in the path and in the query", hint="give one another name")
         return self._scalar(where, source, name, inner, constrained, default)
 
     def _scalar(self, where: str, source: str, name: str, inner: Any, constrained: Any, default: Any) -> Extract:
@@ -304,7 +322,10 @@ class Planner:
         if many is not None and without_metadata(many[0])[1]:
             convert = None
         if many is not None and where in ("path", "cookie"):
-            raise self.fault(f"parameter {name!r}: a {where} parameter has one value, not a list")
+            raise self.fault(
+                f"parameter {name!r}: a {where} parameter has one value, not a list",
+                hint="take a str and split it, or the repeats of a Query()",
+            )
         if convert is None:
             codec = self._foreign_codec(name, constrained if constrained is not ABSENT else inner)
             convert, make = codec.decode, None
@@ -334,19 +355,10 @@ class Planner:
         many = collection(inner)
         kind = many[0] if many is not None else inner
         if kind is not UploadFile and kind is not bytes:
-            raise self.fault(f"parameter {name!r}: a file is UploadFile or bytes, not {kind!r}")
+            raise self.fault(
+                f"parameter {name!r}: a file is UploadFile or bytes, not {kind!r}", hint=f"{name}: UploadFile"
+            )
         return uploaded(source, kind is bytes, many[1] if many is not None else None, default)
-
-
-def check_answers_whole(function: Callable[..., Any], location: Location) -> None:
-    """Refuses generators: an answer is whole. Raises DeclarationError."""
-    inner, _ = plain_function(function, location)
-    if inner.__code__.co_flags & GENERATOR_FLAGS:
-        raise DeclarationError(
-            f"{function_name(function)} is a generator, and answers are whole: no provider streams them",
-            hint="return a list or bytes; for more, put it into a bucket and answer with its signed URL",
-            location=location,
-        )
 
 
 def fresh(default: Any) -> Any:
@@ -494,8 +506,10 @@ def json_body(annotation: Any, default: Any) -> Extract:
 def whole_model(where: str, annotation: Any) -> Extract:
     """A model that takes all of a form or a query, or its own fields of the headers or cookies."""
     codec: Codec[Any] = Codec(annotation)
-    declared = resolved_fields(without_metadata(annotation)[0])
+    bare = without_metadata(annotation)[0]
+    declared = resolved_fields(bare)
     many = {name for name, inner in declared.items() if collection(without_none(without_metadata(inner)[0])[0])}
+    all_many = any(collection(part) is not None for part in get_args(bare))
 
     def extract(request: Request, context: Context, form: FormData) -> Any:
         found: dict[str, list[str]] = {}
@@ -508,7 +522,9 @@ def whole_model(where: str, annotation: Any) -> Extract:
                 value = texts(request, form, where, name.replace("_", "-") if where == "header" else name)
                 if value is not None:
                     found[name] = split_header(where, value) if name in many else value
-        fields = {name: values if name in many or len(values) > 1 else values[0] for name, values in found.items()}
+        fields = {
+            name: values if all_many or name in many or len(values) > 1 else values[0] for name, values in found.items()
+        }
         try:
             return codec.decode(fields)
         except InvalidArgument as error:
@@ -518,7 +534,9 @@ def whole_model(where: str, annotation: Any) -> Extract:
 
 
 def resolved_fields(annotation: Any) -> dict[str, Any]:
-    """Field name -> type of a model, dataclass or TypedDict, as far as they resolve."""
+    """Field name -> type of a model, dataclass or TypedDict, as far as they resolve; a dict has none."""
+    if isinstance(get_origin(annotation), type):
+        annotation = get_origin(annotation)
     fields = getattr(annotation, "model_fields", None)
     if fields is not None:
         return {field.alias or name: field.annotation for name, field in fields.items()}
