@@ -74,6 +74,10 @@ class Binding:
 current_binding: ContextVar[Binding | None] = ContextVar("portable_binding", default=None)
 
 
+HANDLER_MARK = "__portable_handler__"
+"""The attribute of a user's function under which it was registered as a handler."""
+
+
 class Handler(NamedTuple):
     """A user's function with what was declared about it."""
 
@@ -85,6 +89,8 @@ class Handler(NamedTuple):
 
 class Registry:
     """What an App and a Service have in common for resources: a name, a place to register handlers, and the cell."""
+
+    is_app = False
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -104,9 +110,10 @@ class Registry:
         while registry._parent is not None:
             registry = registry._parent
         if registry._binding is None:
+            alone = "" if registry.is_app else f"; is the service included: app.include({registry.name})?"
             raise NotBound(
                 f"{registry.name!r} is not running, so its resources cannot be used yet",
-                hint="use resources inside handlers; in a test, inside `with portable.testing.running(app):`",
+                hint=f"use resources inside handlers; in a test, inside `with portable.testing.running(app):`{alone}",
             )
         return registry._binding
 
@@ -212,7 +219,10 @@ class Resource(Generic[D]):
             return method(*args, **kwargs)
         except PortableError as error:
             if error.resource is None:
+                # A driver says what is wrong, and not of what.
                 error.resource, error.key = self.id, key
+                error.message = f"{self.kind} {self.name!r}{'' if key is None else f', {key!r}'}: {error.message}"
+                error.args = (error.message,)
             raise
         except Exception as error:
             translated = self._translate(error, verb, key)

@@ -49,7 +49,7 @@ class Profile:
         """The error that `check` raises."""
         limit = self.limits[name]
         return LimitExceeded(
-            f"{what}: {actual:,.10g} {limit.unit}, over the limit of {limit.value:,.10g} "
+            f"{what}: {' '.join((shown(actual), limit.unit)).rstrip()}, over the limit of {shown(limit.value)} "
             f"({name}, from {limit.provider})",
             limit=name,
             provider=limit.provider,
@@ -57,6 +57,11 @@ class Profile:
             resource=resource,
             key=key,
         )
+
+
+def shown(number: float) -> str:
+    """A number for people: whole ones in full, unless they are absurd."""
+    return f"{number:,.10g}" if number != number // 1 or abs(number) >= 1e18 else f"{int(number):,}"
 
 
 _loaded: dict[str, Profile] = {}

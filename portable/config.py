@@ -36,7 +36,7 @@ def check_value(kind: Literal["param", "secret"], name: str, value: object, prof
 def check_value_name(kind: str, name: object, location: Location | None = None) -> str:
     """A name as every provider takes it: `[a-z][a-z0-9-]{0,99}`. Raises DeclarationError."""
     if not isinstance(name, str):
-        raise DeclarationError(f"{kind} name {name!r} is not a str", hint=f"{kind}(\"api-key\")", location=location)
+        raise DeclarationError(f"{kind} name {name!r} is not a str", hint=f'{kind}("api-key")', location=location)
     try:
         load_profile().check("value_name_characters", len(name), f"the name of {kind} {name[:100]!r}")
     except PortableError as error:

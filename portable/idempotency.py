@@ -12,11 +12,11 @@ from functools import wraps
 from time import time
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
-from .binding import Binding, current_binding, current_context
+from .binding import HANDLER_MARK, Binding, current_binding, current_context
 from .context import Context
 from .documents import encode, size_of
 from .drivers import Condition, Document, NewItem, StoredItem, TableDriver
-from .errors import Conflict, DeclarationError, InvalidArgument, PortableError, caller_location
+from .errors import Conflict, DeclarationError, InvalidArgument, Location, PortableError, caller_location
 from .http import Headers, Response
 from .idempotency_keys import Signature, digest, digestible, key_text, plan_key, signature_of
 
@@ -80,6 +80,7 @@ def idempotent(
                 hint="name its parameters",
                 location=location,
             )
+        check_order(function, location)
         once = Once(function, signature, plan_key(key, signature, location), expires_in)
 
         if code.co_flags & COROUTINE:
@@ -129,6 +130,16 @@ class Replay(NamedTuple):
     """The result of an earlier call."""
 
     result: Any
+
+
+def check_order(function: Callable[..., Any], location: Location) -> None:
+    """Raises DeclarationError for a function that is a handler already: the handler would have none of what follows."""
+    if HANDLER_MARK in function.__dict__:
+        raise DeclarationError(
+            f"idempotent stands above what makes {function.__qualname__} a handler, so it would have no effect there",
+            hint="put it directly above the def, below @app.post, @app.task and the like",
+            location=location,
+        )
 
 
 class Once:
@@ -259,7 +270,7 @@ class Running:
 
 
 def result_fields(result: Any) -> Document:
-    from .codec import to_json
+    from .codec import kept_json
 
     if isinstance(result, BYTES):
         return {"kind": "bytes", "result": bytes(result)}
@@ -272,9 +283,9 @@ def result_fields(result: Any) -> Document:
     if isinstance(result, TUPLE):
         parts: list[Any] = list(result)
         if parts and isinstance(parts[0], bytes):
-            return {"kind": "answer", "result": {"body": parts[0], "rest": to_json(parts[1:])}}
-        return {"kind": "tuple", "result": to_json(parts)}
-    return {"kind": "json", "result": to_json(result)}
+            return {"kind": "answer", "result": {"body": parts[0], "rest": kept_json(parts[1:])}}
+        return {"kind": "tuple", "result": kept_json(parts)}
+    return {"kind": "json", "result": kept_json(result)}
 
 
 def decoder_of(function: Callable[..., Any]) -> Callable[[str], Any]:

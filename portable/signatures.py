@@ -152,7 +152,7 @@ def check_function(function: object, location: Location) -> None:
         raise DeclarationError(
             "idempotent stands above a handler without its key",
             hint='for instance @idempotent("{order.id}")',
-            location=location,
+            location=caller_location(),
         )
     # Of the function itself and not of what it wraps, which may be a generator that somebody runs.
     inner: Any = getattr(function, "__func__", function)

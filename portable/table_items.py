@@ -48,6 +48,8 @@ class ItemRules(Generic[T]):
         self.key = self._check_fields((key,) if isinstance(key, str) else key, "key")
         for field in self.key:
             self.model.check_key(field)
+        if not isinstance(cast("object", indexes), dict):
+            raise self.declaration(f"indexes {indexes!r} is no dict", 'indexes={"by_owner": ("owner", "id")}')
         self.indexes = {index: self._check_index(index, fields) for index, fields in indexes.items()}
         if ttl is not None:
             if ttl in self.key:

@@ -148,7 +148,7 @@ def check_sort(
         return None
     for bound in (condition.low, condition.high):
         if bound is not None:
-            index_value(bound, type_, profile, f"{what}: {condition.operator}", resource)
+            index_value(bound, type_, profile, f"{what}: the bound of {condition.operator}", resource)
     if condition.operator == "prefix" and type_ == "int":
         raise InvalidArgument(f"{what}: an int has no prefix", hint="use between, ge or le", resource=resource)
     return condition
