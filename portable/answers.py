@@ -3,7 +3,7 @@
 from typing import Any
 
 from .codec import to_json_bytes
-from .errors import HTTPError, InvalidArgument, PortableError
+from .errors import HTTPError, InvalidArgument, PortableError, text_of
 from .http import Headers, Request, Response
 
 JSON_TYPE = "application/json"
@@ -135,7 +135,7 @@ def problem(error: BaseException, request: Request, *, dev: bool) -> Response:
             title, headers = reason(status), error.headers
     else:
         status, code, title, hint = 500, PortableError.code, "Internal error", None
-        detail = f"{type(error).__name__}: {error}"
+        detail = f"{type(error).__name__}: {text_of(error)}"
     if not 200 <= status <= 599:
         status, title, detail = 500, "Internal error", f"HTTPError with status {status}, which is not 200-599"
     if (not isinstance(error, PortableError) or (status >= 500 and not isinstance(error, HTTPError))) and not dev:

@@ -32,7 +32,7 @@ def jsonable(value: object) -> object:
     """
     dump = getattr(value, "model_dump", None)
     if dump is not None:
-        return dump(mode="json")
+        return dump(mode="json", by_alias=True)
     from pydantic_core import to_jsonable_python
 
     return to_jsonable_python(value, bytes_mode="base64")
@@ -48,13 +48,16 @@ def to_json(value: object) -> str:
 
 
 def to_json_bytes(value: object) -> bytes:
-    """`to_json` as UTF-8. NaN and infinities are refused except in models, which say themselves (null by default)."""
+    """`to_json` as UTF-8: fields of models under their aliases, as requests have them, wherever a model stands.
+
+    NaN and infinities are refused except in models, which say themselves (null by default).
+    """
     try:
         kind = type(value)
         if kind is not dict and kind is not list:
             serializer = getattr(kind, "__pydantic_serializer__", None)
             if serializer is not None:
-                return cast("bytes", serializer.to_json(value))
+                return cast("bytes", serializer.to_json(value, by_alias=True))
         encode = _fast_encode or _native_encoder()
         if encode is not None:
             try:
@@ -70,6 +73,29 @@ def to_json_bytes(value: object) -> bytes:
             f"{type(value).__name__} does not fit into JSON: {error}",
             hint="return models, dataclasses, dicts, lists, strings, numbers, dates, UUIDs or None",
         ) from error
+
+
+def kept_json(value: object) -> str:
+    """JSON for ourselves, which an annotation reads back: fields under their names, none that is computed.
+
+    Raises InvalidArgument as `to_json` does.
+    """
+    core = sys.modules.get("pydantic_core")
+    if core is None:
+        return to_json(value)
+    try:
+        text: str = core.to_json(value, bytes_mode="base64", by_alias=False, round_trip=True).decode()
+    except (ValueError, RecursionError):
+        return to_json(value)
+    return text if "NaN" not in text and "Infinity" not in text else _strict(core, value)
+
+
+def _strict(core: Any, value: object) -> str:
+    try:
+        plain = core.to_jsonable_python(value, bytes_mode="base64", by_alias=False, round_trip=True)
+        return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgument(f"{type(value).__name__} does not fit into JSON: {error}") from error
 
 
 def _native_encoder() -> Callable[..., bytes] | None:
@@ -151,6 +177,18 @@ DEEPEST = 200
 """Arrays and objects inside one another; pydantic's parser has the same, so models and dicts take the same texts."""
 
 MOST_PROBLEMS = 1000
+
+
+def lost_fields(value: object, model: Any) -> list[str]:
+    """Fields of `value`'s class that `model`, a class above it, has not: they would not be written."""
+    kind: Any = type(value)
+    if kind is model or not isinstance(model, type) or not isinstance(value, model):
+        return []
+    for declared in ("__pydantic_fields__", "__dataclass_fields__"):
+        known: Any = getattr(model, declared, None)
+        if known is not None:
+            return [name for name in getattr(kind, declared, ()) if name not in known]
+    return []
 
 
 def parse_json(raw: bytes | str) -> Any:

@@ -249,6 +249,14 @@ class ProjectConflict(PortableError):
     title = "Held by another process"
 
 
+def text_of(error: BaseException) -> str:
+    """What an exception says, also one whose own `__str__` fails: an error must not hide behind another."""
+    try:
+        return error.message if isinstance(error, PortableError) else str(error)
+    except Exception as failure:
+        return f"(its __str__ raised {type(failure).__name__})"
+
+
 def caller_location() -> Location:
     """The innermost frame outside portable and its adapters: the user's line that led here."""
     frame = sys._getframe(1)

@@ -6,9 +6,9 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .binding import Handler, current_binding, current_context
-from .codec import to_json
+from .codec import kept_json
 from .context import Context
-from .errors import InvalidArgument, PortableError
+from .errors import InvalidArgument, text_of
 from .identifiers import is_traceparent, new_ids
 from .invocation import Invocation, Outcome
 from .retries import backoff
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ERROR_CHARACTERS = 1000
 TRACEBACK_CHARACTERS = 20_000
+NOTE_CHARACTERS = 1000
 
 
 class BackgroundHandler(NamedTuple):
@@ -54,7 +55,7 @@ def plan(handler: Handler) -> tuple[tuple[str, str, bool], ...]:
 
 
 def invoke(dispatcher: "Dispatcher", handlers: dict[str, BackgroundHandler], invocation: Invocation) -> Outcome:
-    """Delivers; every Exception of the handler becomes an Outcome."""
+    """Delivers; whatever the handler raises becomes an Outcome, but for a KeyboardInterrupt."""
     planned = handlers.get(invocation.handler)
     if planned is None:
         return Outcome("dead", error=f"there is no handler {invocation.handler!r} in {dispatcher.app.name!r}")
@@ -85,13 +86,14 @@ def run(dispatcher: "Dispatcher", planned: BackgroundHandler, invocation: Invoca
     handler = planned.handler
     try:
         payload = decoded(handler.decode, invocation)
+        at = moment(invocation) if any(what == "moment" for _, what, _ in planned.takes) else None
     except Exception as error:
         # What does not decode now never will.
-        return Outcome("dead", error=one_line(f"the payload does not decode: {error}"))
+        return Outcome("dead", error=one_line(f"the payload does not decode: {text_of(error)}"))
     positional: list[Any] = []
     named: dict[str, Any] = {}
     for name, what, keyword in planned.takes:
-        value = context if what == "context" else moment(invocation) if what == "moment" else payload
+        value = context if what == "context" else at if what == "moment" else payload
         if keyword:
             named[name] = value
         else:
@@ -103,10 +105,13 @@ def run(dispatcher: "Dispatcher", planned: BackgroundHandler, invocation: Invoca
         if hasattr(result, "send") and hasattr(result, "close"):
             result.close()
             raise TypeError("the handler returned a generator, which nothing runs")
-        text = None if result is None else to_json(result)
+        text = None if result is None else kept_json(result)
     except SystemExit as end:
         return failure(planned, invocation, RuntimeError(f"the handler called sys.exit({end.code!r})"), end)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        # Also a GeneratorExit or a CancelledError: the attempt has failed, and the worker takes the next delivery.
         return failure(planned, invocation, error, error)
     return Outcome("succeeded", result=text)
 
@@ -125,12 +130,11 @@ def moment(invocation: Invocation) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
 
-def failure(planned: BackgroundHandler, invocation: Invocation, error: Exception, raised: BaseException) -> Outcome:
+def failure(planned: BackgroundHandler, invocation: Invocation, error: BaseException, raised: BaseException) -> Outcome:
     """`failed` with the wait before the next attempt, `dead` when there is none."""
     from random import random
 
-    name = type(error).__name__
-    text = error.message if isinstance(error, PortableError) else str(error)
+    name, text = type(error).__name__, text_of(error)
     line = one_line(f"{name}: {text}" if text else name)
     trace = user_traceback(raised)
     if invocation.attempt >= planned.retry.max_attempts:
@@ -140,7 +144,12 @@ def failure(planned: BackgroundHandler, invocation: Invocation, error: Exception
 
 
 def one_line(text: str) -> str:
-    return " ".join(text.split())[:ERROR_CHARACTERS]
+    return encodable(" ".join(text.split()))[:ERROR_CHARACTERS]
+
+
+def encodable(text: str) -> str:
+    """The text with lone surrogates escaped, as no database and no terminal takes them."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def user_traceback(error: BaseException) -> str:
@@ -158,7 +167,7 @@ def user_traceback(error: BaseException) -> str:
         trace = trace.tb_next
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
     lines.extend(traceback.format_exception_only(type(error), error))
-    return "".join(lines)[-TRACEBACK_CHARACTERS:]
+    return encodable("".join(lines))[-TRACEBACK_CHARACTERS:]
 
 
 def reporter(planned: BackgroundHandler, invocation: Invocation) -> Callable[[float, str | None], None] | None:
@@ -170,9 +179,15 @@ def reporter(planned: BackgroundHandler, invocation: Invocation) -> Callable[[fl
     if resource is None:
         return None
 
-    def report(fraction: Any, note: str | None) -> None:
+    def report(fraction: Any, note: Any) -> None:
         if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or not 0 <= fraction <= 1:
-            raise InvalidArgument(f"progress {fraction!r} is not a number from 0 to 1")
+            raise InvalidArgument(f"progress {fraction!r} is not a number from 0 to 1", resource=resource.id)
+        if note is not None and (not isinstance(note, str) or len(note) > NOTE_CHARACTERS):
+            raise InvalidArgument(
+                f"progress note {note!r:.100} is not a text of at most {NOTE_CHARACTERS} characters",
+                hint="put what is longer into a table or a bucket",
+                resource=resource.id,
+            )
         resource._call("report", invocation.id, resource._driver.report, invocation.id, float(fraction), note)
 
     return report

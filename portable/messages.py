@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from .binding import current_context
-from .codec import Codec, invalid, parse_json
+from .codec import Codec, invalid, lost_fields, parse_json
 from .errors import InvalidArgument, Location, PortableError, Problem
 from .identifiers import is_traceparent, new_ids
 from .patterns import Pattern
@@ -22,6 +22,11 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32, whose order is that of the values."""
 
 MESSAGE_ID = Pattern(r"[0-9A-Za-z][0-9A-Za-z_.:-]{0,127}", re.ASCII)
+MASK = "*" * 10
+"""What pydantic writes of a secret."""
+# As Any: what they hold is not known, and nothing depends on it.
+DICT: Any = dict
+ARRAYS: Any = (list, tuple, set, frozenset)
 NOT_ASCII = Pattern(r"[^\x00-\x7f]")
 
 
@@ -83,16 +88,50 @@ class MessageCodec(Codec[T]):
             return escaped(super().encode_json(value))
         try:
             checked = self.adapter.validate_python(value, by_alias=True, by_name=True)
-            text = escaped(self.adapter.dump_json(checked, warnings=False).decode())
+            self._check_whole(checked)
+            # round_trip leaves out computed fields, which would be read as fields that there are not.
+            text = escaped(self.adapter.dump_json(checked, warnings=False, round_trip=True).decode())
+            if MASK in text:
+                self._check_open(checked)
             if "NaN" in text or "Infinity" in text:
                 parse_json(text)
         except InvalidArgument:
             raise
         except (ValueError, TypeError, RecursionError) as error:
-            raise invalid(error) from None
+            found = invalid(error)
+            if "utf-8" in found.message:
+                found.hint = (
+                    "bytes travel as UTF-8: give the model ConfigDict(ser_json_bytes='base64', "
+                    "val_json_bytes='base64'), or put them into a bucket and send the key"
+                )
+            raise found from None
         # A model may have been changed since it was made, or may write what it does not read.
         self.decode_json(text)
         return text
+
+    def _check_whole(self, value: object) -> None:
+        """Raises InvalidArgument for an instance of a subclass, of which only the fields of the model would travel."""
+        lost = lost_fields(value, self.annotation)
+        if lost:
+            raise InvalidArgument(
+                f"a {type(value).__name__} is more than a {self.annotation.__name__}: {', '.join(lost)} would be lost",
+                hint=f"declare it with {type(value).__name__}, or send a {self.annotation.__name__}",
+            )
+
+    def _check_open(self, value: object) -> None:
+        """Raises InvalidArgument for a SecretStr or SecretBytes, of which JSON has only asterisks."""
+        pending: list[Any] = [self.adapter.dump_python(value, warnings=False)]
+        while pending:
+            part = pending.pop()
+            if hasattr(part, "get_secret_value"):
+                raise InvalidArgument(
+                    f"a {type(part).__name__} does not travel: JSON has only asterisks of it",
+                    hint="keep secrets in app.secret(...), or send a str on purpose",
+                )
+            if isinstance(part, DICT):
+                pending.extend(part.values())
+            elif isinstance(part, ARRAYS):
+                pending.extend(part)
 
 
 class HandlerPayload(Generic[T]):

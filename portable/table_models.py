@@ -9,6 +9,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
+from .codec import Codec, invalid, lost_fields
 from .errors import DeclarationError, InvalidArgument, Location
 from .specs import FieldType
 
@@ -30,6 +31,7 @@ class ItemModel(Generic[T]):
         self._validate: Callable[..., Any] | None = None
         self._serialize: Callable[..., Any] | None = None
         self._class: type | None = None
+        self._set_later: dict[str, Codec[Any]] = {}
         if self.model is not None:
             self._fields = self._annotations()
             self._class = None if _is_typeddict(self.model) else self.model
@@ -153,6 +155,14 @@ class ItemModel(Generic[T]):
         if self._serialize is None:
             self._plan()
         assert self._serialize is not None
+        if type(item) is not self.model and self._class is not None:
+            lost = lost_fields(item, self.model)
+            if lost:
+                raise InvalidArgument(
+                    f"table {self.table!r} takes {self.model.__name__}, not {type(item).__name__}: "
+                    f"{', '.join(lost)} would be lost",
+                    hint=f"declare the table with {type(item).__name__}, or put a {self.model.__name__}",
+                )
         try:
             # round_trip leaves out computed fields; a warning is a field that does not hold what the model says.
             return self._serialize(item, round_trip=True, by_alias=False, warnings="error")
@@ -170,20 +180,25 @@ class ItemModel(Generic[T]):
             self._plan()
         assert self._validate is not None
         try:
-            return cast("T", self._validate(document, by_alias=False, by_name=True))
+            item = cast("T", self._validate(document, by_alias=False, by_name=True))
+            for name, codec in self._set_later.items():
+                # Not a parameter of the class, so that the validator leaves it out.
+                if name in document:
+                    object.__setattr__(item, name, codec.decode(document[name]))
+            return item
         except ValueError as error:
-            from .codec import invalid
-
             raise invalid(error) from None
 
     def _plan(self) -> None:
         validator = getattr(self.model, "__pydantic_validator__", None)
         serializer = getattr(self.model, "__pydantic_serializer__", None)
         if validator is None or serializer is None:
-            from .codec import Codec
-
             adapter = Codec[T](self.model).adapter
             validator, serializer = adapter.validator, adapter.serializer
+            declared: dict[str, Any] = getattr(self.model, "__dataclass_fields__", {})
+            for name, field in declared.items():
+                if not field.init and self._fields is not None and name in self._fields:
+                    self._set_later[name] = Codec(self._fields[name])
         self._validate, self._serialize = validator.validate_python, serializer.to_python
 
 

@@ -187,7 +187,10 @@ class Task(Resource[TaskDriver], Generic[T, R]):
                 f"task {self.name!r}: delay={delay!r} is not a number of seconds from 0, nor a timedelta",
                 resource=self.id,
             )
-        return float(seconds)
+        try:
+            return float(seconds)
+        except OverflowError:
+            return float("inf")
 
     def _dedup(self, dedup: object) -> str | None:
         if dedup is None:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, SecretStr, computed_field, field_validator
 
 from portable.app import App
 from portable.errors import InvalidArgument, LimitExceeded, TaskFailed
@@ -358,7 +358,7 @@ class TaskPayloadConformance:
 
         @app.task(max_attempts=1)
         def generate() -> Any:
-            yield 1
+            return (number for number in range(3))
 
         with harness.running(app) as running:
             run, other = work.send(), generate.send()
@@ -366,6 +366,76 @@ class TaskPayloadConformance:
             assert run.status() == "dead"
             assert other.status() == "dead"
             assert "JSON" in work.dead_letters().letters[0].error
+
+    def test_a_secret_is_refused_rather_than_sent_as_asterisks(self, harness: Harness) -> None:
+        class Login(BaseModel):
+            name: str
+            password: SecretStr
+
+        app = App("conformance")
+        seen: list[Login] = []
+
+        @app.task()
+        def sign_in(login: Login) -> None:
+            seen.append(login)
+
+        with harness.running(app) as running:
+            with pytest.raises(InvalidArgument, match="SecretStr"):
+                sign_in.send(Login(name="ada", password=SecretStr("hush")))
+            running.drain()
+        assert seen == []
+
+    def test_an_instance_of_a_subclass_is_refused_if_fields_would_be_lost(self, harness: Harness) -> None:
+        app = App("conformance")
+
+        class Wider(Aliased):
+            gift: str
+
+        @app.task()
+        def work(order: Aliased) -> None: ...
+
+        with harness.running(app), pytest.raises(InvalidArgument, match="gift"):
+            work.send(Wider(orderId="1", gift="bow"))
+
+    def test_computed_fields_are_no_obstacle_to_a_model_that_forbids_others(self, harness: Harness) -> None:
+        class Square(BaseModel, extra="forbid"):
+            side: int
+
+            @computed_field  # type: ignore[prop-decorator]
+            @property
+            def area(self) -> int:
+                return self.side**2
+
+        app = App("conformance")
+
+        @app.task()
+        def grow(square: Square) -> Square:
+            return Square(side=square.side + 1)
+
+        with harness.running(app) as running:
+            run = grow.send(Square(side=2))
+            running.drain()
+            assert run.result() == Square(side=3)
+            assert run.result().area == 9
+
+    def test_an_exception_that_cannot_be_shown_is_a_failure_like_any_other(self, harness: Harness) -> None:
+        class Mute(Exception):
+            def __str__(self) -> str:
+                raise RuntimeError("no words")
+
+        app = App("conformance")
+
+        @app.task(max_attempts=1)
+        def work(text: str) -> str:
+            if text == "mute":
+                raise Mute
+            return text
+
+        with harness.running(app) as running:
+            first, second = work.send("mute"), work.send("fine")
+            running.drain()
+            assert (first.status(), second.status()) == ("dead", "succeeded")
+            assert "Mute" in work.dead_letters().letters[0].error
 
     def test_bytes_come_back_as_a_result(self, harness: Harness) -> None:
         app = App("conformance")
