@@ -278,22 +278,27 @@ def fire_times(cron: str, zone: str, after: float) -> Iterator[float]:
         place = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise InvalidArgument(f"zone {zone!r:.80} is not known here") from error
-    # A day early, since a zone may jump by one; what is not later than `after` is left out.
-    day = (datetime.fromtimestamp(after, UTC).astimezone(place) - timedelta(days=1)).date()
+    # What clocks show later than `after` for the first time is later in the day too. Some hours early all the same.
+    local = datetime.fromtimestamp(after, UTC).astimezone(place) - timedelta(hours=3)
+    day, first_hour = local.date(), local.hour
     one = timedelta(days=1)
     until = day.year + YEARS_AHEAD
     while day.year <= min(until, LAST_YEAR):
         if day.month not in parsed.months:
             day = day.replace(year=day.year + day.month // 12, month=day.month % 12 + 1, day=1)
+            first_hour = 0
             continue
         if day.day in parsed.days and day.isoweekday() % 7 in parsed.weekdays:
             for hour in parsed.hours:
+                if hour < first_hour:
+                    continue
                 for minute in parsed.minutes:
                     moment = _epoch(datetime(day.year, day.month, day.day, hour, minute, tzinfo=place), place)
                     if moment is not None and moment > after:
                         until = day.year + YEARS_AHEAD
                         yield moment
         day += one
+        first_hour = 0
 
 
 def _epoch(local: "datetime", place: "ZoneInfo") -> float | None:

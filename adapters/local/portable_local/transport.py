@@ -60,7 +60,7 @@ class FrameReader:
                 break
             try:
                 found.append(json.loads(buffer[start + HEADER : end].decode("utf-8", "surrogatepass")))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise BrokenFrame(f"a frame that is no JSON: {error}") from error
             start = end
         if start:
