@@ -21,7 +21,7 @@ from .identifiers import is_request_id, is_traceparent, new_ids
 from .invocation import Invocation, Outcome
 from .middleware import Stack, add_cors, check_cors, check_middleware, finish, is_preflight, start
 from .parameters import EMPTY_FORM, FormData, Parameter, Plan, check_content_type, parse_form, plan_route, take_request
-from .routing import Router, segments
+from .routing import Router, segments, spelled
 from .specs import Route
 
 if TYPE_CHECKING:
@@ -244,15 +244,22 @@ class Dispatcher:
             if request.path == "*":
                 return plain_response(b"", 204, None)
         try:
-            match = self._router.match(request.method, request.path)
+            path = segments(request.path)
         except PortableError:
             mounted = self._mounted(request)
-            if mounted is None:
+            if mounted is None or mounted.middlewares:
+                # A middleware and the application could read such a path in two ways.
                 raise
             return mounted
+        # Middleware that guards a path compares it with one spelling, which the router has to have seen too.
+        sent, request.path = request.path, spelled(path)
+        match = self._router.match_segments(request.method, path)
         if match.entry is not None:
             request.params = match.params
             return match.entry
+        if sent[-1] == "/" and path:
+            # To a mounted application it is another path.
+            request.path += "/"
         if not match.allowed:
             found = self._file(request) or self._mounted(request)
             if found is not None:
@@ -285,6 +292,7 @@ class Dispatcher:
                 continue
             if request.method not in ("GET", "HEAD"):
                 return self._other_method(request, ("GET", "HEAD", "OPTIONS"))
+            request.path = spelled(path)
             function = partial(folder.respond, relative=path[len(base) :])
             return self._foreign(f"static:{prefix or '/'}", function, middlewares, is_async=False)
         return None
@@ -343,8 +351,12 @@ class Dispatcher:
             result = endpoint.function(*values) if plan.simple else plan.apply(endpoint.function, values)
             if type(result) is CoroutineType:
                 result = self.drive(result)
-        except SystemExit as raised:
-            raise RuntimeError(f"the handler called sys.exit({raised.code!r})") from raised
+        except KeyboardInterrupt:
+            raise
+        except BaseException as raised:
+            if isinstance(raised, Exception):
+                raise
+            raise ended(raised) from raised
         return answer(result, endpoint.status)
 
     async def _run_async(self, endpoint: Endpoint, request: Request) -> Response:
@@ -369,10 +381,14 @@ class Dispatcher:
                     if type(result) is CoroutineType:
                         result = await cast("Awaitable[Any]", result)
                     response = answer(result, endpoint.status)
-            except SystemExit as raised:
-                error = RuntimeError(f"the handler called sys.exit({raised.code!r})")
+            except KeyboardInterrupt:
+                raise
             except Exception as raised:
                 error = raised
+            except BaseException as raised:
+                if is_cancelled(raised):
+                    raise
+                error = ended(raised)
             return finish(stack, response, error)
         finally:
             reset_binding(binding_token)
@@ -509,6 +525,18 @@ def head_length(declared: list[tuple[str, str]], body: bytes) -> str:
             if name == "content-length" and value.isascii() and value.isdigit():
                 return value
     return str(len(body))
+
+
+def ended(raised: BaseException) -> RuntimeError:
+    """What a handler raised that is no Exception: it ends the call, and neither the server nor its loop."""
+    what = f"sys.exit({raised.code!r})" if isinstance(raised, SystemExit) else f"raise {type(raised).__name__}"
+    return RuntimeError(f"the handler ended with {what}")
+
+
+def is_cancelled(raised: BaseException) -> bool:
+    """Whether it is the server that ends this call, and not the handler that let go of a cancellation of its own."""
+    asyncio: Any = sys.modules["asyncio"]
+    return isinstance(raised, asyncio.CancelledError) and asyncio.current_task().cancelling() > 0
 
 
 def malformed_query() -> InvalidArgument:

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 
 from .errors import HTTPError, InvalidArgument
 from .http import Request, UploadFile
-from .parameters import FormData
+from .parameters import FormData, check_content_coding
 
 MOST_FIELDS = 1000
 MOST_PART_HEADERS = 16
@@ -17,6 +17,7 @@ def parse_form(request: Request) -> FormData:
     Raises HTTPError 415 for another content type, InvalidArgument with status 400 for a malformed body, and 413 for
     more than 1,000 fields and files together.
     """
+    check_content_coding(request)
     content_type = request.headers.get("content-type") or ""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":

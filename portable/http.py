@@ -66,8 +66,10 @@ class Headers:
 class Request:
     """One HTTP request, whole.
 
-    `path` is percent-encoded as sent, without the query; `query_string` is raw; `body` is bytes; `client` the peer's
-    address as far as the platform knows it. `params` holds the decoded path parameters once a route has matched.
+    `path` is percent-encoded, without the query: as sent, until the app has found what answers it; from then on, in
+    middleware and handlers, in one spelling (`/%61` is `/a`, and `/a/` of a route is `/a`). `query_string` is raw;
+    `body` is bytes; `client` the peer's address as far as the platform knows it. `params` holds the decoded path
+    parameters once a route has matched.
     """
 
     __slots__ = (

@@ -90,7 +90,7 @@ class Mount:
         await lifespan.ready()
         collected = Collected(self.profile)
         done = event()
-        scope = http_scope(request, self.prefix, dict(lifespan.state))
+        scope = http_scope(request, self.prefix, dict(lifespan.state), is_wsgi=self.spec.interface == "wsgi")
         try:
             await application(scope, body_receiver(request.body, done), collected.send)
         except Exception:
@@ -111,14 +111,15 @@ class Mount:
             await lifespan.close()
 
 
-def http_scope(request: Request, prefix: str, state: dict[str, Any]) -> dict[str, Any]:
+def http_scope(request: Request, prefix: str, state: dict[str, Any], *, is_wsgi: bool = False) -> dict[str, Any]:
     """The ASGI scope (HTTP, spec 2.3): `path` is whole and decoded, `root_path` is where the application hangs."""
     host = request.headers.get("host") or "localhost"
     name, _, port = host.rpartition(":") if host.rpartition(":")[2].isdigit() else (host, "", "")
     headers = [
         (key.encode("latin-1"), value.encode("latin-1", "replace"))
         for key, value in request.headers.items()
-        if key != "content-length"
+        # WSGI has one name for x_user and for the x-user that a middleware has checked.
+        if key != "content-length" and not (is_wsgi and "_" in key)
     ]
     if request.body or "content-length" in request.headers:
         headers.append((b"content-length", str(len(request.body)).encode()))

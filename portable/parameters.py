@@ -118,6 +118,8 @@ class Plan:
 
     def faults(self, request: Request, context: Context, form: FormData, first: InvalidArgument) -> InvalidArgument:
         """Everything that is wrong with a request whose first fault is `first`."""
+        if self.body is not None:
+            check_content_coding(request)
         if first.status == 400:
             return first
         problems: list[Problem] = []
@@ -583,6 +585,15 @@ def check_content_type(request: Request) -> None:
     if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
         return
     raise HTTPError(415, f"the JSON body came as {kind or 'nothing'!r}; send application/json")
+
+
+def check_content_coding(request: Request) -> None:
+    """Raises HTTPError 415 (RFC 9110, section 15.5.16) for a compressed body: what may be a bomb is not unpacked."""
+    coding = request.headers.get("content-encoding") or "identity"
+    if coding.strip().lower() != "identity":
+        raise HTTPError(
+            415, f"the body came as {coding[:40]!r}; send it uncompressed", headers={"accept-encoding": "identity"}
+        )
 
 
 def parse_form(request: Request) -> FormData:

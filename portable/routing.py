@@ -6,13 +6,15 @@ wins over a parameter. Nothing of a user's template is ever run as a regular exp
 """
 
 from typing import Generic, NamedTuple, TypeVar
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from .errors import DeclarationError, InvalidArgument, Location
 
 E = TypeVar("E")
 
 HEX = frozenset("0123456789abcdefABCDEF")
+SAFE = "!$&'()*+,;=:@"
+"""What may stand in a segment beside letters, digits and `-._~` (RFC 3986, section 3.3)."""
 
 
 class Match(NamedTuple, Generic[E]):
@@ -168,6 +170,11 @@ def segments(path: str) -> list[str]:
     if "." in found or ".." in found:
         raise _refused(path, "it has a dot segment")
     return found
+
+
+def spelled(found: list[str]) -> str:
+    """The one spelling of a path that `segments` has taken apart: escapes in capitals, only where they are needed."""
+    return "/" + "/".join(quote(segment, safe=SAFE) for segment in found)
 
 
 def _decoded(segment: str, path: str) -> str:
