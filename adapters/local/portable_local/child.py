@@ -100,7 +100,7 @@ def run(settings: dict[str, Any]) -> int:
 
 
 def prepare(settings: dict[str, Any]) -> dict[str, str]:
-    """Makes this process what a program of the user expects; which modules of the user it imports is kept in the answer."""
+    """Makes this process what a program of the user expects; the record of those of its modules that are imported."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.argv = [settings["module"]]

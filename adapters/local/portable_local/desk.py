@@ -68,6 +68,8 @@ class Desk:
         """There may be something to claim."""
         self.started = 0
         """Deliveries that workers were given."""
+        self.on_failure: Callable[[Delivery, dict[str, Any], bool], None] = ignore_failure
+        """Told of each failed attempt; True: there is no other."""
 
     # Generations
 
@@ -134,6 +136,10 @@ class Desk:
         if run.asker is not None:
             self._loop.send(run.asker, outcome)
             return
+        if outcome["status"] != "succeeded":
+            entry = self._handlers.get(run.delivery["handler"])
+            is_last = entry is not None and run.delivery["attempt"] >= entry["max_attempts"]
+            self.on_failure(run.delivery, outcome, is_last or outcome["status"] == "dead")
         self._conclude({"id": run.delivery["id"], "fence": run.delivery["fence"], **outcome})
 
     def _conclude(self, arguments: dict[str, Any], tries: int = 0) -> None:
@@ -246,3 +252,7 @@ class Desk:
     def forget(self, asker: Peer) -> None:
         """Whoever invoked by hand has gone; what has not started does not."""
         self._asked = deque(entry for entry in self._asked if entry[0] is not asker)
+
+
+def ignore_failure(delivery: Delivery, outcome: dict[str, Any], is_last: bool) -> None:
+    """Until somebody wants to know."""

@@ -76,7 +76,7 @@ class Fleet:
         return self._process.pid
 
     def start(self, role: Role, generation: int, *, as_served: bool) -> Child:
-        """Starts a child, which says hello by itself. `as_served`: with the code that is served, not what was saved since."""
+        """Starts a child, which says hello by itself; `as_served`: with the code that is served, whatever is saved."""
         self._number += 1
         child = self.children[self._number] = Child(self._number, role, generation)
         sources = self.sources if as_served else {}

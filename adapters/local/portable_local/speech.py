@@ -94,6 +94,17 @@ class Speech:
     def worker_ended(self, how: str) -> None:
         self.say(f"a worker process ended: {how}")
 
+    def run_failed(self, delivery: dict[str, Any], outcome: dict[str, Any], is_last: bool) -> None:
+        """An attempt of a background handler: the user's traceback, then what becomes of it."""
+        trace = outcome.get("traceback")
+        if trace:
+            self.say(escape(trace.rstrip()))
+        wait = outcome.get("retry_after") or 0.0
+        then = "that was the last, it is kept as a dead letter" if is_last else f"the next one in {wait:.1f} s"
+        what = f"{delivery['kind']} {delivery['handler']}, attempt {delivery['attempt']}"
+        failed = paint("failed", "red", sys.stderr)
+        self.say(f"{failed} {escape(what)}: {escape(outcome.get('error') or 'it does not say why')}; {then}")
+
     def server_ended(self, how: str) -> None:
         self.say(f"the process that serves HTTP ended: {how}; it is started again")
 

@@ -89,6 +89,7 @@ class Supervisor:
         self.fleet.on_end = self._ended
         self.fleet.on_zygote_end = self._zygote_ended
         self.desk = Desk(self.loop, self.fleet, self._submit, options.workers)
+        self.desk.on_failure = self.speech.run_failed
         self._generation = 0
         self._current: Child | None = None
         self._next: Child | None = None
