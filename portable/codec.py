@@ -8,6 +8,7 @@ scalars go through the standard library.
 import json
 import sys
 from collections.abc import Callable
+from types import UnionType
 from typing import Any, Generic, TypeVar, cast
 
 from .errors import InvalidArgument, Problem
@@ -130,7 +131,8 @@ class Codec(Generic[T]):
         if self._adapter is None:
             from pydantic import TypeAdapter
 
-            self._adapter = TypeAdapter(self.annotation)
+            annotation = self.annotation if sys.version_info >= (3, 12) else with_typed_dicts(self.annotation, ())
+            self._adapter = TypeAdapter(annotation)
         return self._adapter
 
     @property
@@ -171,6 +173,39 @@ class Codec(Generic[T]):
 
     def schema(self) -> dict[str, Any]:
         return cast("dict[str, Any]", self.adapter.json_schema())
+
+
+def with_typed_dicts(annotation: Any, inside: tuple[Any, ...]) -> Any:
+    """`annotation` with each typing.TypedDict as one of typing_extensions: before Python 3.12 pydantic takes no other.
+
+    One that contains itself stays as it is. `inside` is what the call is about.
+    """
+    from typing import Annotated, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+    if is_typeddict(annotation) and type(annotation).__module__ == "typing" and annotation not in inside:
+        import typing_extensions
+
+        fields: dict[str, Any] = {}
+        for name, hint in get_type_hints(annotation, include_extras=True).items():
+            if get_origin(hint) in (typing_extensions.Required, typing_extensions.NotRequired):
+                (hint,) = get_args(hint)
+            wrapper: Any = typing_extensions.NotRequired
+            if name in annotation.__required_keys__:
+                wrapper = typing_extensions.Required
+            fields[name] = wrapper[with_typed_dicts(hint, (*inside, annotation))]
+        make: Any = typing_extensions.TypedDict
+        return make(annotation.__name__, fields)
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is None:
+        return annotation
+    if origin is Annotated:
+        first, *metadata = arguments
+        inner = with_typed_dicts(first, inside)
+        return annotation if inner is first else Annotated[(inner, *metadata)]
+    changed = tuple(with_typed_dicts(argument, inside) for argument in arguments)
+    if all(new is old for new, old in zip(changed, arguments, strict=True)):
+        return annotation
+    return (Union if origin is UnionType else origin)[changed]
 
 
 DEEPEST = 200

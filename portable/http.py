@@ -213,8 +213,12 @@ class Response:
     ) -> None:
         """Adds a Set-Cookie (RFC 6265). Raises InvalidArgument on characters that a cookie cannot carry."""
         for part in (name, value, path, domain or ""):
-            if any(c in part for c in ";,\r\n") or not part.isascii():
+            if any(character in part for character in ";,") or not part.isascii() or not part.isprintable():
                 raise InvalidArgument(f"{part!r} cannot stand in a cookie", hint="encode it, for instance as base64url")
+        if not name or any(character in name for character in '= "'):
+            raise InvalidArgument(f"{name!r} cannot be the name of a cookie", hint="letters, digits, hyphens")
+        if same_site not in ("Lax", "Strict", "None"):
+            raise InvalidArgument(f"same_site={same_site!r}", hint="Lax, Strict or None")
         cookie = f"{name}={value}; Path={path}; SameSite={same_site}"
         if max_age is not None:
             cookie += f"; Max-Age={max_age}"

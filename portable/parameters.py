@@ -136,10 +136,20 @@ class Plan:
 
 def plan_route(function: Callable[..., Any], route: Route, prefix: str, location: Location) -> Plan:
     """Plans the parameters of `function` as the handler of `route` below `prefix`. Raises DeclarationError."""
-    template = f"{prefix}{route.path}"
-    names = {segment[1:-1] for segment in template.split("/") if segment.startswith("{")}
-    planner = Planner(function, names, route.methods, location)
-    return planner.plan()
+    return planner_of(function, route, prefix, location).plan()
+
+
+def check_route(function: Callable[..., Any], route: Route, prefix: str, location: Location) -> None:
+    """`plan_route`, and that pydantic knows the types of bodies: too slow for a cold start, in time for a deploy."""
+    planner = planner_of(function, route, prefix, location)
+    planner.plan()
+    for name, codec in planner.codecs:
+        planner.check_codec(name, codec)
+
+
+def planner_of(function: Callable[..., Any], route: Route, prefix: str, location: Location) -> "Planner":
+    names = {segment[1:-1] for segment in f"{prefix}{route.path}".split("/") if segment.startswith("{")}
+    return Planner(function, names, route.methods, location)
 
 
 def is_document(annotation: Any) -> bool:
@@ -181,6 +191,8 @@ class Planner:
         self.location = location
         self.name = getattr(function, "__name__", type(function).__name__)
         self.bodies: dict[str, str] = {}
+        self.codecs: list[tuple[str, Codec[Any]]] = []
+        """Made, and not looked at yet."""
 
     def fault(self, message: str, hint: str | None = None) -> DeclarationError:
         return DeclarationError(f"{self.name}: {message}", hint=hint, location=self.location)
@@ -295,7 +307,7 @@ class Planner:
             self.bodies[name] = "raw" if inner is bytes else "json"
             if inner is bytes:
                 return _raw
-            return json_body(inner if constrained is ABSENT else constrained, default)
+            return json_body(self._codec(name, inner if constrained is ABSENT else constrained), default)
         if where == "file":
             self.bodies[name] = "form"
             return self._file(source, name, inner, default)
@@ -311,7 +323,7 @@ class Planner:
                 raise self.fault(
                     f"parameter {name!r}: which {where}s {inner!r} takes is not known", hint="a model with fields"
                 )
-            return whole_model(where, inner if constrained is ABSENT else constrained)
+            return whole_model(where, self._codec(name, inner if constrained is ABSENT else constrained))
         if where == "query" and source in self.names:
             raise self.fault(f"parameter {name!r} is in the path and in the query", hint="give one another name")
         return self._scalar(where, source, name, inner, constrained, default)
@@ -342,16 +354,26 @@ class Planner:
     def _foreign_codec(self, name: str, annotation: Any) -> Codec[Any]:
         """For annotations that only pydantic knows: constraints, unions, types of its own."""
         codec: Codec[Any] = Codec(annotation)
+        self.check_codec(name, codec)
+        return codec
+
+    def _codec(self, name: str, annotation: Any) -> Codec[Any]:
+        """For bodies and whole models."""
+        codec: Codec[Any] = Codec(annotation)
+        self.codecs.append((name, codec))
+        return codec
+
+    def check_codec(self, name: str, codec: Codec[Any]) -> None:
+        """That pydantic can make something of an annotation. Raises DeclarationError."""
         try:
             codec.adapter  # noqa: B018
         except Exception as error:
             raise self.fault(
-                f"parameter {name!r}: {annotation!r} is no type that a request can fill: "
+                f"parameter {name!r}: {codec.annotation!r} is no type that a request can fill: "
                 + str(error).partition("\n")[0],
                 hint="use str, int, float, bool, UUID, date, datetime, Decimal, an Enum, a Literal or lists of them; "
                 "for a body a pydantic model or a dataclass",
             ) from error
-        return codec
 
     def _file(self, source: str, name: str, inner: Any, default: Any) -> Extract:
         many = collection(inner)
@@ -481,8 +503,8 @@ def repeats_decoded(where: str, source: str, codec: Codec[Any], default: Any) ->
     return extract
 
 
-def json_body(annotation: Any, default: Any) -> Extract:
-    codec: Codec[Any] = Codec(annotation)
+def json_body(codec: Codec[Any], default: Any) -> Extract:
+    annotation = codec.annotation
     # A model's validator exists already; another's is built on the first call, as a cold start may not need it.
     validate: Callable[[bytes | str], Any]
     validate = codec.validate_json if hasattr(annotation, "__pydantic_validator__") else codec.decode_json
@@ -505,10 +527,9 @@ def json_body(annotation: Any, default: Any) -> Extract:
     return extract
 
 
-def whole_model(where: str, annotation: Any) -> Extract:
+def whole_model(where: str, codec: Codec[Any]) -> Extract:
     """A model that takes all of a form or a query, or its own fields of the headers or cookies."""
-    codec: Codec[Any] = Codec(annotation)
-    bare = without_metadata(annotation)[0]
+    bare = without_metadata(codec.annotation)[0]
     declared = resolved_fields(bare)
     many = {name for name, inner in declared.items() if collection(without_none(without_metadata(inner)[0])[0])}
     all_many = any(collection(part) is not None for part in get_args(bare))

@@ -460,11 +460,8 @@ class HttpParameterConformance:
             streaming,
         ]
         for function in declared:
-            app = App("conformance")
             with pytest.raises(DeclarationError) as caught:
-                app.get("/x")(function)
-                with harness.running(app):
-                    pass
+                run_with(harness, function)
             assert caught.value.location is not None, function
             assert caught.value.location.file == function.__code__.co_filename
             assert caught.value.location.line == function.__code__.co_firstlineno
@@ -478,3 +475,11 @@ class HttpParameterConformance:
 
 def nobody(version: int) -> None:
     """Takes one of two path parameters."""
+
+
+def run_with(harness: Harness, function: Any) -> None:
+    """An app runs that has `function` as a handler."""
+    app = App("conformance")
+    app.get("/x")(function)
+    with harness.running(app):
+        pass
