@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from portable.errors import ConfigurationError, Unavailable, Unknown
+from portable.errors import ConfigurationError, InvalidArgument, Unavailable, Unknown
 
 from .store import crash_points
 from .store.owner import make_folder, sync_folder
@@ -37,7 +37,7 @@ def read_values(folder: Path, kind: Kind) -> dict[str, str]:
         raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}", hint="repair or remove it") from None
     try:
         found: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     values = cast("dict[str, Any]", found) if isinstance(found, dict) else None
     if values is None or any(not isinstance(value, str) for value in values.values()):
@@ -48,6 +48,8 @@ def read_values(folder: Path, kind: Kind) -> dict[str, str]:
 def write_value(folder: Path, kind: Kind, name: str, value: str | None) -> None:
     """Sets a value, or with None removes it. A crash leaves the file as it was or as it is to be."""
     path = value_file(folder, kind)
+    if value is not None:
+        check_text(kind, name, value)
     try:
         make_folder(folder)
         with _writing, folder_lock(folder):
@@ -66,6 +68,18 @@ def write_value(folder: Path, kind: Kind, name: str, value: str | None) -> None:
         sync_folder(folder)
     except OSError as error:
         raise Unknown(f"the disk did not confirm that {path} is written: {error.strerror or error}") from error
+
+
+def check_text(kind: Kind, name: str, value: str) -> None:
+    """Raises InvalidArgument, which does not show the value, for what UTF-8 has no bytes for."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        # Not `from` it, as it has the value.
+        fault = InvalidArgument(f"{kind} {name!r}: the value is no text of UTF-8", hint="give it as UTF-8")
+    else:
+        return
+    raise fault
 
 
 def replace(path: Path, values: dict[str, str]) -> None:

@@ -109,7 +109,7 @@ def written(descriptor: int) -> dict[str, object]:
     """What stands in the lock's file; nothing while its owner writes."""
     try:
         found: object = json.loads(os.pread(descriptor, 4096, 0))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return cast("dict[str, object]", found) if isinstance(found, dict) else {}
 
@@ -120,7 +120,7 @@ def is_alive(pid: object) -> bool:
         return False
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True
