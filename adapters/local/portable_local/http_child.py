@@ -169,7 +169,9 @@ class HttpChild:
     def leave(self, hand_over: Callable[[int], bool] | None) -> None:
         """Accepts nothing more, and ends when every connection is let go of."""
         assert self._server is not None
-        self._server.close()
+        self.loop.remove_reader(self.listener)
+        # Later: a connection that was accepted in this very turn belongs to nobody yet, and a closed Server drops it.
+        self.loop.call_soon(self._server.close)
         self.loop.remove_reader(self.incoming)
         self.site.drain(hand_over)
         self.loop.call_later(DRAIN_SECONDS, self.stopped.set)

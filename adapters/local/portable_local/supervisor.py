@@ -287,8 +287,8 @@ class Supervisor:
         else:
             self.speech.reloaded(self._edited, time.monotonic() - self._edited_at)
         self._edited = []
-        self._open_desk(child)
         self.fleet.sources = described["sources"]
+        self._open_desk(child)
         self.fleet.preload(described["modules"])
         if self._watch is not None:
             self._watch.also(described["folders"])
