@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast, overload
 
 from .errors import InvalidArgument, Problem
 
@@ -15,6 +15,10 @@ class Headers:
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self._items: list[tuple[str, str]] = [(name.lower(), value) for name, value in items]
 
+    @overload
+    def get(self, name: str) -> str | None: ...
+    @overload
+    def get(self, name: str, default: str) -> str: ...
     def get(self, name: str, default: str | None = None) -> str | None:
         name = name.lower()
         values = [value for key, value in self._items if key == name]
