@@ -227,13 +227,13 @@ def lost_fields(value: object, model: Any) -> list[str]:
 
 
 def parse_json(raw: bytes | str) -> Any:
-    """JSON by RFC 8259: UTF-8 only, no NaN, no lone surrogates, at most 200 deep.
+    """JSON by RFC 8259: UTF-8 only, no NaN, no lone surrogates, at most 200 deep, no float out of range.
 
     Raises InvalidArgument with status 400 on anything else. Of a repeated key the last value counts.
     """
     try:
         text = raw.decode() if isinstance(raw, bytes) else raw
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         if "\\ud" in text or "\\uD" in text:
             _encode(value).encode()
     except UnicodeEncodeError:
@@ -268,6 +268,14 @@ def is_deeper(value: Any, most: int) -> bool:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    """Refuses numbers such as 1e999: what they would become could not be written as JSON again."""
+    value = float(digits)
+    if value - value != 0:
+        raise ValueError(f"{digits[:40]} is larger than any float")
+    return value
 
 
 def malformed(detail: str) -> InvalidArgument:
