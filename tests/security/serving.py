@@ -132,11 +132,13 @@ class Place:
         self.binding = bind(app, self.store)
         stack.callback(app.unbind)
         self.log = Log()
+        self.served: list[Served] = []
 
     def serve(self, *, dev: bool = False, **bounds: Any) -> Served:
         """Starts a server with these `Bounds`; it ends with the place."""
         served = Served(self, self.app, bounds, dev=dev)
         self._stack.callback(served.end)
+        self.served.append(served)
         return served
 
 
