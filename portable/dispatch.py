@@ -177,7 +177,7 @@ class Dispatcher:
             elif endpoint.is_async:
                 response = await self._run_async(endpoint, request)
             else:
-                response = await in_thread(partial(self._run, endpoint, request))
+                response = await in_thread(partial(self._run_in_thread, endpoint, request))
             return self._finished(request, response)
         except Exception as error:
             return self._failed(request, error)
@@ -358,6 +358,13 @@ class Dispatcher:
                 raise
             raise ended(raised) from raised
         return answer(result, endpoint.status)
+
+    def _run_in_thread(self, endpoint: Endpoint, request: Request) -> Response:
+        """`_run` for a Future, which no StopIteration can be set on: its waiter would wait for ever."""
+        try:
+            return self._run(endpoint, request)
+        except StopIteration as raised:
+            raise ended(raised) from raised
 
     async def _run_async(self, endpoint: Endpoint, request: Request) -> Response:
         """`_run` on a loop."""

@@ -437,6 +437,40 @@ class TableTypesConformance:
             table.update(item.id, item.day, change=lambda found: found.model_copy(update={"count": found.count + 1}))
             assert table.require(item.id, item.day).doubled == 8
 
+    def test_an_instance_of_a_subclass_is_refused_if_fields_would_be_lost(self, harness: Harness) -> None:
+        class Animal(BaseModel):
+            id: str
+
+        class Dog(Animal):
+            breed: str
+
+        class Cat(Animal):
+            """Adds nothing that could be lost."""
+
+        app = App("conformance")
+        table = app.table("animals", Animal)
+        with harness.running(app):
+            with pytest.raises(InvalidArgument, match="breed"):
+                table.put(Dog(id="rex", breed="collie"))
+            assert table.get("rex") is None
+            table.put(Cat(id="tom"))
+            assert table.require("tom") == Animal(id="tom")
+
+    def test_a_field_that_is_no_parameter_of_a_dataclass_comes_back_too(self, harness: Harness) -> None:
+        @dataclass(frozen=True)
+        class Visit:
+            id: str
+            at: datetime = field(init=False, default=datetime(2000, 1, 1, tzinfo=UTC))
+
+        app = App("conformance")
+        table = app.table("visits", Visit)
+        visit, at = Visit("1"), datetime(2026, 11, 26, 12, tzinfo=UTC)
+        object.__setattr__(visit, "at", at)
+        with harness.running(app):
+            table.put(visit)
+            assert table.require("1") == visit
+            assert table.require("1").at == at
+
     def test_a_dataclass_comes_back_equal(self, harness: Harness) -> None:
         app = App("conformance")
         table = app.table("orders", Order, key="id")
