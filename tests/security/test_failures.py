@@ -101,7 +101,9 @@ BROKEN_OFF = {
     "in the trailers": get("/echo", "Transfer-Encoding: chunked", method="POST") + b"0\r\nX: ",
     "while it waits for an answer": get("/gate"),
     "while it waits for several": get("/gate") + get("/big") + get("/number/1"),
+    "while it waits for the last": get("/gate", "Connection: close"),
     "in the answer": get("/big") * 3,
+    "in the last answer": get("/big", "Connection: close"),
     "after a refusal": b"nonsense\r\n\r\n",
     "in a large upload": get("/_portable/buckets/-/files/a", "Content-Length: 9000000", method="PUT") + b"x" * 100_000,
 }

@@ -70,7 +70,8 @@ def keep(path: str, data: bytes) -> None:
     """Writes a cache file whole or not at all; a full or read-only disk only costs the time to compile again."""
     temporary = f"{path}.{os.getpid()}"
     try:
-        with open(temporary, "wb") as file:
+        # What is found here is run: it is this user's alone, wherever the folder is.
+        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(data)
         os.replace(temporary, path)
     except OSError:

@@ -206,7 +206,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:
+            # The peer has reset the connection, and the loop has not come to see it yet.
+            self.transport.abort()
+            return
         self.loop.call_later(2.0, self.transport.close)
         self.loop.call_later(self.bounds.idle_time, self.transport.abort)
 

@@ -143,12 +143,17 @@ class Supervisor:
     def _heard(self, peer: Peer) -> None:
         messages = peer.read()
         if messages is None:
-            self.loop.remove(peer)
-            peer.close()
-            self.desk.forget(peer)
+            self._hang_up(peer)
             return
         for message in messages:
+            if peer.closed:
+                return
             self._answer(peer, message)
+
+    def _hang_up(self, peer: Peer) -> None:
+        self.loop.remove(peer)
+        peer.close()
+        self.desk.forget(peer)
 
     def _answer(self, peer: Peer, message: Message) -> None:
         match message:
@@ -162,7 +167,9 @@ class Supervisor:
                     self.desk.free(child, outcome)
             case ["hello", int(number), str()]:
                 child = self.fleet.children.get(number)
-                if child is not None:
+                if child is None or child.peer is not None or peer.worker is not None:
+                    self._hang_up(peer)
+                else:
                     peer.worker, child.peer = number, peer
             case ["ready", dict() as described]:  # pyright: ignore[reportUnknownVariableType]
                 child = self.fleet.children.get(peer.worker or 0)
@@ -177,8 +184,7 @@ class Supervisor:
             case ["status"]:
                 self.loop.send(peer, {"api": self.url, "pid": os.getpid(), "ready": self._current is not None})
             case _:
-                self.loop.remove(peer)
-                peer.close()
+                self._hang_up(peer)
 
     # Writes
 
