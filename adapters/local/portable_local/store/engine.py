@@ -62,6 +62,7 @@ class Engine:
         self._session = self._open()
         crash_points.reach("engine-opened")
         self._run_alone(start)
+        self._sweep_objects()
 
     def _open(self) -> Session:
         return Session(open_writer(self.folder, durable=self.durable), self.clock, self._random, self.folder)
@@ -151,7 +152,14 @@ class Engine:
             self._roll_back()
             self._session.connection.close()
             raise
-        self.objects.sweep(row[0] for row in self._session.execute("SELECT file FROM objects"))
+
+    def _sweep_objects(self) -> None:
+        """Removes the files that a process left that ended between file and database. Raises ConfigurationError."""
+        try:
+            self.objects.sweep(row[0] for row in self._session.execute("SELECT file FROM objects"))
+        except BaseException:
+            self._session.connection.close()
+            raise
 
     def _roll_back(self) -> None:
         """Back to the last commit; a connection that cannot even do that is replaced."""

@@ -14,6 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn
 
+from portable.errors import ConfigurationError
+
 from . import crash_points
 
 FOLDER = "objects"
@@ -69,6 +71,8 @@ class ObjectFiles:
         """Another name for a file's bytes, which never change. Raises FileNotFoundError."""
         name = file_name(bucket, key)
         with self._opened(source) as (old_folder, old), self._opened(name, create=True) as (folder, base):
+            # Another name for a link would lead where it leads.
+            os.close(os.open(old, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=old_folder))
             try:
                 os.link(old, base, src_dir_fd=old_folder, dst_dir_fd=folder, follow_symlinks=False)
             except FileNotFoundError:
@@ -106,6 +110,10 @@ class ObjectFiles:
             root = os.open(self.root, DIRECTORY)
         except FileNotFoundError:
             return 0
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.root} cannot be opened as a folder: {error.strerror}", hint="move away what is there instead"
+            ) from error
         try:
             for sub in os.listdir(root):
                 try:
