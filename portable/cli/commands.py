@@ -5,18 +5,17 @@ or permission, 5 provider or network, 6 conflict, 70 a bug of portable, 130 inte
 """
 
 import importlib
-import os
-import sys
 from collections.abc import Sequence
 
 import click
 
 from portable import __version__
-from portable.errors import PortableError
+from portable.errors import ConfigurationError, PortableError
 
-from .render import Output, ReaderGone, escape
+from .render import Output, OutputLost, ReaderGone, escape
+from .streams import silence_stdout
 
-USAGE, BUG, INTERRUPTED = 2, 70, 130
+FAILED, USAGE, BUG, INTERRUPTED = 1, 2, 70, 130
 ISSUES = "https://github.com/portable-serverless/portable/issues"
 VERBS = {
     "completion": "Shell completion for bash, zsh or fish.",
@@ -81,24 +80,56 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         output.say("interrupted")
         return INTERRUPTED
-    except click.UsageError as error:
+    except (ReaderGone, SystemExit):
+        # SystemExit: click, if it was to print a help that nobody reads to its end.
+        silence_stdout()
+        return 0
+    except OutputLost as error:
+        return _lost(error, output)
+    except Exception as error:
+        try:
+            return _failed(error, arguments, output)
+        except ReaderGone:
+            silence_stdout()
+            return _exit_code(error)
+        except OutputLost as lost:
+            return _lost(lost, output)
+
+
+def _failed(error: Exception, arguments: Sequence[str], output: Output) -> int:
+    """Says what went wrong."""
+    if isinstance(error, click.UsageError):
         _usage(error, output)
-        return USAGE
-    except click.ClickException as error:
+    elif isinstance(error, click.ClickException):
         output.say(f"error: {escape(error.format_message())}")
-        return error.exit_code
-    except PortableError as error:
+    elif isinstance(error, PortableError | OSError):
         if output.verbose:
             _own_traceback(output)
-        output.fault(error)
-        return error.exit_code
-    except ReaderGone:
-        # Python must not complain about it again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
+        output.fault(error if isinstance(error, PortableError) else _refused(error))
+    else:
         _bug(error, arguments, output)
-        return BUG
+    return _exit_code(error)
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, click.ClickException | PortableError):
+        return error.exit_code
+    return ConfigurationError.exit_code if isinstance(error, OSError) else BUG
+
+
+def _refused(error: OSError) -> ConfigurationError:
+    """What the system did not let us do, with the file it was about."""
+    what = f"{error.filename}: " if error.filename is not None else ""
+    hint = "see whether it is there, who may read and write there, and whether the disk is full"
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        what, hint = "the current folder: ", "it may have been removed: cd into one that is there"
+    return ConfigurationError(f"{what}{error.strerror or error}", hint=f"{hint}; --verbose shows where in portable")
+
+
+def _lost(error: OutputLost, output: Output) -> int:
+    silence_stdout()
+    output.say(f"error: stdout cannot be written: {error}")
+    return FAILED
 
 
 def _usage(error: click.UsageError, output: Output) -> None:

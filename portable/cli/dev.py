@@ -1,7 +1,6 @@
 """`portable dev`: the app on this machine, served, reloaded, with all its triggers."""
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -10,7 +9,7 @@ from portable.capabilities import PROVIDERS, load_profile
 from portable.errors import ConfigurationError
 
 from .options import Misuse, common, data_option, local_server, path_argument
-from .project import data_folder, find_project
+from .project import data_folder, find_project, resolved
 from .render import Output
 
 PROFILES = ("portable", "strictest", *PROVIDERS)
@@ -47,7 +46,7 @@ def command(
     project = find_project(path)
     folder = data_folder(project, data)
     load_profile(profile)
-    ready = Path(ready_file).resolve() if ready_file is not None else None
+    ready = resolved(ready_file) if ready_file is not None else None
     if ready is not None and not ready.parent.is_dir():
         raise Misuse(f"there is no folder {ready.parent} for --ready-file", hint="make it first")
     server = local_server()

@@ -13,7 +13,7 @@ from portable.errors import PortableError
 
 from .options import Misuse, app_option, common, data_option, local_server
 from .project import data_folder, find_project, load_manifest
-from .render import Output, escape, talk_on_stderr
+from .render import Output, escape, json_text, talk_on_stderr
 
 
 @click.command("invoke")
@@ -40,7 +40,7 @@ def command(output: Output, name: str, payload: str, path: str | None, data: str
         output.say(f"error: {name} {outcome.status}: {escape(outcome.error)}")
     shown = {"handler": name, "status": outcome.status, "result": value, "error": outcome.error}
     if output.as_json or outcome.status == "succeeded":
-        output.data(shown, json.dumps(value, indent=2, ensure_ascii=False))
+        output.data(shown, json_text(value))
     return 0 if outcome.status == "succeeded" else 1
 
 

@@ -12,7 +12,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from portable.errors import DeclarationError, LoadError, Location, NotBound, PortableError
+from portable.errors import DeclarationError, LoadError, Location, NotBound, PortableError, text_of
 
 from .project import ATTRIBUTE, Fault, portable_error_fault
 
@@ -52,10 +52,14 @@ def load(root: str, module: str, attribute: str) -> Answer:
         )
         return failed([fault], user_trace(error))
     except Exception as error:
+        relative = isinstance(error, ImportError) and "no known parent package" in str(error)
         fault = Fault(
             "P2002",
-            f"importing {module} fails: {type(error).__name__}: {error}",
-            None,
+            f"importing {module} fails: {type(error).__name__}: {text_of(error)}",
+            f"{module}.py is in no package: import its neighbours by name, or make the folder a package (__init__.py) "
+            "and give its file"
+            if relative
+            else None,
             user_location(error) or location,
         )
         return failed([fault], user_trace(error))
@@ -135,11 +139,11 @@ def user_location(error: BaseException) -> Location | None:
     return best
 
 
-def user_trace(error: BaseException) -> str:
-    """The traceback as Python prints it, without the frames of portable and the import system."""
+def user_trace(error: BaseException, hidden: tuple[str, ...] = ()) -> str:
+    """The traceback as Python prints it, without the frames of portable, the import system and `hidden` folders."""
     import traceback
 
-    own = own_folders()
+    own = (*own_folders(), *hidden)
     shown = traceback.TracebackException.from_exception(error)
     inside: traceback.TracebackException | None = shown
     while inside is not None:

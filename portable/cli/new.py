@@ -9,6 +9,7 @@ import click
 from portable.app import suggest_name
 
 from .options import Misuse, Occupied, common
+from .project import resolved
 from .render import Output
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
@@ -28,7 +29,7 @@ FILES = {
 def command(output: Output, name: str) -> None:
     """Start an app in the new folder NAME, which may be a path; its last part is the app's name."""
     folder = Path(name)
-    title = folder.resolve().name
+    title = resolved(name).name
     if NAME.fullmatch(title) is None:
         raise Misuse(
             f"{title!r} is not lower-case letters, digits and hyphens (1-63, a letter first)",

@@ -48,7 +48,7 @@ def find_project(path: str | None = None) -> Project:
     In a folder `[tool.portable] app = "module:app"` of its pyproject.toml says which; else app.py or main.py has `app`.
     Raises LoadError or ConfigurationError.
     """
-    place = Path(path or ".").resolve()
+    place = resolved(path or ".")
     if place.is_file():
         return _of_file(place, path or str(place))
     if not place.is_dir():
@@ -70,6 +70,14 @@ def find_project(path: str | None = None) -> Project:
             '[tool.portable] app = "module:app"',
         )
     return Project(place, (declaring or found)[0].stem, ATTRIBUTE)
+
+
+def resolved(path: str) -> Path:
+    """The absolute path without links. Raises ConfigurationError for links that lead nowhere but to themselves."""
+    try:
+        return Path(path).resolve()
+    except RuntimeError as error:
+        raise ConfigurationError(f"{path}: its links lead in a circle", hint="give another path") from error
 
 
 def _of_file(file: Path, shown: str) -> Project:
@@ -184,7 +192,7 @@ def project_file(project: Project) -> Path:
 
 def data_folder(project: Project, chosen: str | None) -> Path:
     """Where the local runtime keeps the app's data. Raises ConfigurationError for a file in its place."""
-    folder = Path(chosen).resolve() if chosen is not None else project.root / DATA_FOLDER
+    folder = resolved(chosen) if chosen is not None else project.root / DATA_FOLDER
     if folder.exists() and not folder.is_dir():
         raise ConfigurationError(f"{folder} is a file, not a folder", hint="give another folder with --data")
     return folder
@@ -211,8 +219,10 @@ def load_manifest(project: Project) -> dict[str, Any]:
             location=Location(str(project_file(project)), 1),
         ) from error
     if done.returncode != 0 or not done.stdout:
+        code = done.returncode
+        how = f"exit code {code}" if code >= 0 else f"signal {-code}"
         raise LoadError(
-            f"importing {project.module} ended the process with exit code {done.returncode}",
+            f"importing {project.module} ended the process with {how}",
             hint="the module, or one that it imports, calls sys.exit(), os._exit() or crashes",
             location=Location(str(project_file(project)), 1),
         )

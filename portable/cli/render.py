@@ -22,6 +22,10 @@ class ReaderGone(Exception):
     """Whoever read stdout has seen enough."""
 
 
+class OutputLost(Exception):
+    """Stdout takes no more: a full disk."""
+
+
 class Output:
     """Where one command writes. `as_json`: data as JSON; `verbose`: tracebacks of ours too."""
 
@@ -32,14 +36,20 @@ class Output:
     def data(self, value: Any, text: str) -> None:
         """The command's result: `value` with --json, else `text`."""
         try:
-            print(json.dumps(value, indent=2, ensure_ascii=False) if self.as_json else text, flush=True)
+            print(json_text(value) if self.as_json else text, flush=True)
         except BrokenPipeError as error:
             # click would end the process with 1 here.
             raise ReaderGone from error
+        except OSError as error:
+            raise OutputLost(error.strerror or str(error)) from error
 
     def say(self, text: str) -> None:
         """Talk, for people only."""
-        print(text, file=sys.stderr)
+        try:
+            print(text, file=sys.stderr)
+        except OSError:
+            # Nobody hears it, which changes neither what was done nor the exit code.
+            return
 
     def fault(self, error: PortableError) -> None:
         """An error as people (stderr) and programs (stdout, with --json) read it."""
@@ -55,6 +65,16 @@ class Output:
             if others:
                 first["also"] = others
             self.data({"error": first}, "")
+
+
+def json_text(value: Any) -> str:
+    """JSON for people and programs; in ASCII where stdout cannot write its characters, as a lone surrogate."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=2)
+    return text
 
 
 @contextmanager
@@ -98,7 +118,11 @@ def shown_location(location: Location) -> str:
     """Relative to the current folder where that is shorter."""
     file = location.file
     if os.path.isabs(file):
-        near = os.path.relpath(file)
+        try:
+            near = os.path.relpath(file)
+        except OSError:
+            # The current folder is gone.
+            near = file
         file = near if not near.startswith("..") else file
     return escape(f"{file}:{location.line}")
 
@@ -126,7 +150,7 @@ def is_coloured(stream: TextIO) -> bool:
     return stream.isatty()
 
 
-def columns(rows: Sequence[Sequence[str]], heads: Sequence[str], stream: TextIO = sys.stdout) -> str:
+def columns(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> str:
     """Rows in aligned columns below their heads; no lines, so that tools can cut them."""
     cells = [[escape(cell) for cell in row] for row in rows]
     widths = [max([len(head), *(len(row[i]) for row in cells)]) for i, head in enumerate(heads)]
@@ -134,5 +158,5 @@ def columns(rows: Sequence[Sequence[str]], heads: Sequence[str], stream: TextIO 
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [[head.upper() for head in heads], *cells]
     ]
-    lines[0] = paint(lines[0], "dim", stream)
+    lines[0] = paint(lines[0], "dim", sys.stdout)
     return "\n".join(lines)

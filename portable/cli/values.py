@@ -11,7 +11,7 @@ from portable.errors import LoadError, NotFound
 
 from .options import Misuse, local_server
 from .project import data_folder, find_project, load_manifest
-from .render import Output
+from .render import Output, escape
 
 Kind = Literal["param", "secret"]
 
@@ -65,5 +65,5 @@ def values(output: Output, kind: Kind, path: str | None, data: str | None) -> Va
         manifest = load_manifest(project)
         declared = {entry["name"]: entry for entry in manifest[f"{kind}s"]}
     except LoadError as error:
-        output.say(f"note: the app does not load, so names are not checked: {error.message}")
+        output.say(f"note: the app does not load, so names are not checked: {escape(error.message)}")
     return Values(kind, declared, data_folder(project, data), local_server())
