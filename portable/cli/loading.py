@@ -51,7 +51,8 @@ def load(root: str, module: str, attribute: str) -> Answer:
             user_location(error) or location,
         )
         return failed([fault], user_trace(error))
-    except Exception as error:
+    except BaseException as error:
+        # Also what is no Exception: it is the app's, and told like any other.
         relative = isinstance(error, ImportError) and "no known parent package" in str(error)
         fault = Fault(
             "P2002",
@@ -173,8 +174,12 @@ def main() -> None:
     document = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     answer = load(request["root"], request["module"], request["attribute"])
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (ValueError, AttributeError, OSError):
+            # The app has closed or replaced it.
+            continue
     json.dump(answer, document)
     document.close()
     # Threads and exit handlers of the app must not hold the command up.
