@@ -641,3 +641,12 @@ class App(Service):
         from .manifest import build_manifest
 
         return build_manifest(self)
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI 3.1 document of the HTTP routes. For a laptop or a build: a deployed function has no part of it.
+
+        Raises DeclarationError if a route cannot be.
+        """
+        from .openapi import openapi_document
+
+        return openapi_document(self)

@@ -7,9 +7,9 @@ scalars go through the standard library.
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import UnionType
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast
 
 from .errors import InvalidArgument, Problem
 
@@ -175,6 +175,47 @@ class Codec(Generic[T]):
         return cast("dict[str, Any]", self.adapter.json_schema())
 
 
+SchemaMode = Literal["validation", "serialization"]
+"""What JSON is taken, and what JSON is given: they differ by aliases, computed fields, defaults."""
+
+
+def json_schemas(
+    codecs: Iterable[tuple[int, SchemaMode, Codec[Any]]], template: str
+) -> tuple[dict[int, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """The JSON Schemas (draft 2020-12) of several annotations, by number, and the definitions that they share, by name.
+
+    `template` is how one is referred to: "#/$defs/{model}". Where JSON Schema has no words for a part of an annotation,
+    the schema takes anything there. An annotation that pydantic can make nothing of is left out.
+    """
+    from pydantic.json_schema import GenerateJsonSchema
+
+    class Tolerant(GenerateJsonSchema):
+        def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> dict[str, Any]:  # noqa: ARG002
+            return {}
+
+        def emit_warning(self, kind: Any, detail: str) -> None:
+            """A default that JSON cannot show is left out, as it should be."""
+
+    inputs: list[tuple[int, SchemaMode, Any]] = []
+    for number, mode, codec in codecs:
+        try:
+            inputs.append((number, mode, codec.adapter))
+        except Exception as error:
+            # Whatever the user's own class raises when it is asked for its schema; the caller sees that it is missing.
+            import logging
+
+            logging.getLogger("portable.openapi").debug("%r has no schema: %r", codec.annotation, error)
+    from pydantic import TypeAdapter
+
+    found, shared = TypeAdapter.json_schemas(inputs, ref_template=template, schema_generator=Tolerant)
+    definitions = cast("dict[str, dict[str, Any]]", shared.get("$defs", {}))
+    return {number: schema for (number, _), schema in found.items()}, definitions
+
+
+CONVERTED: dict[Any, Any] = {}
+"""TypedDict of typing -> its counterpart: one each, so that schemas know it for the same wherever it stands."""
+
+
 def with_typed_dicts(annotation: Any, inside: tuple[Any, ...]) -> Any:
     """`annotation` with each typing.TypedDict as one of typing_extensions: before Python 3.12 pydantic takes no other.
 
@@ -183,6 +224,8 @@ def with_typed_dicts(annotation: Any, inside: tuple[Any, ...]) -> Any:
     from typing import Annotated, Union, get_args, get_origin, get_type_hints, is_typeddict
 
     if is_typeddict(annotation) and type(annotation).__module__ == "typing" and annotation not in inside:
+        if annotation in CONVERTED:
+            return CONVERTED[annotation]
         import typing_extensions
 
         fields: dict[str, Any] = {}
@@ -194,7 +237,13 @@ def with_typed_dicts(annotation: Any, inside: tuple[Any, ...]) -> Any:
                 wrapper = typing_extensions.Required
             fields[name] = wrapper[with_typed_dicts(hint, (*inside, annotation))]
         make: Any = typing_extensions.TypedDict
-        return make(annotation.__name__, fields)
+        made = make(annotation.__name__, fields)
+        made.__module__, made.__qualname__, made.__doc__ = (
+            annotation.__module__,
+            annotation.__qualname__,
+            annotation.__doc__,
+        )
+        return CONVERTED.setdefault(annotation, made)
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is None:
         return annotation

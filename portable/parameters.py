@@ -88,13 +88,18 @@ Extract = Callable[[Request, Context, FormData], Any]
 
 
 class Parameter(NamedTuple):
-    """One parameter as planned: where it comes from, under which name; `keyword` if it cannot be positional."""
+    """One parameter as planned: where it comes from, under which name; `keyword` if it cannot be positional.
+
+    `annotation` and `default` (ABSENT: none) are for what describes the route; no call needs them.
+    """
 
     name: str
     where: str
     source: str
     keyword: bool
     extract: Extract
+    annotation: Any = Any
+    default: Any = ABSENT
 
 
 class Plan:
@@ -257,7 +262,8 @@ class Planner:
             # So that `null` is what it says.
             constrained = declared.annotation if constrained is not ABSENT else annotation
         extract = self._extract(where, source, name, inner, constrained, default, marker)
-        return Parameter(name, where, source, declared.keyword, extract)
+        stated = str if declared.annotation is ABSENT else declared.annotation
+        return Parameter(name, where, source, declared.keyword, extract, stated, default)
 
     def _marker(self, declared: Declared) -> tuple[Any, Marker | None, Any]:
         """(bare annotation, marker, annotation with foreign constraints such as pydantic's Field, or ABSENT)."""
