@@ -49,7 +49,7 @@ class ChangeCodec(Generic[T]):
         """Raises InvalidArgument for a body that is none, or whose item does not fit the table's model."""
         try:
             body: Any = decode(raw.decode() if isinstance(raw, bytes) else raw)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidArgument(f"table {self._table!r}: the change is no JSON: {error}") from None
         problems = _faults(body)
         if problems:
