@@ -88,8 +88,8 @@ class Mount:
         if lifespan is None or lifespan.loop is not loop:
             lifespan = self._lifespan = Lifespan(application, loop)
         await lifespan.ready()
-        collected = Collected(self.profile)
         done = event()
+        collected = Collected(self.profile, done)
         scope = http_scope(request, self.prefix, dict(lifespan.state), is_wsgi=self.spec.interface == "wsgi")
         try:
             await application(scope, body_receiver(request.body, done), collected.send)
@@ -158,8 +158,9 @@ def body_receiver(body: bytes, done: "Event") -> Any:
 class Collected:
     """ASGI `send`: gathers one response, up to the profile's limit."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, done: "Event") -> None:
         self.profile = profile
+        self.done = done
         self.limit = profile.value("http_response_bytes")
         self.status = 0
         self.headers: list[tuple[str, str]] = []
@@ -183,6 +184,9 @@ class Collected:
             if len(self.body) > self.limit:
                 raise response_too_large(self.profile, len(self.body))
             self.complete = not message.get("more_body", False)
+            if self.complete:
+                # For applications that wait for the client to go.
+                self.done.set()
         else:
             raise RuntimeError(f"the mounted application sent {kind!r}, which only sockets and servers know")
 

@@ -110,7 +110,10 @@ class StaticFolder:
         return Response(file.content, 200, headers=headers)
 
     def _load(self, path: str) -> File:
-        with open(path, "rb") as stream:
+        real = os.path.realpath(path)
+        if os.path.commonpath((real, self.root)) != self.root:
+            raise FileNotFoundError(f"{path} has become a link that leads out of the folder")
+        with open(real, "rb") as stream:
             state = os.fstat(stream.fileno())
             stamp = (state.st_mtime_ns, state.st_size)
             file = self._read.get(path)

@@ -6,7 +6,9 @@ One class for each resource kind, for HTTP and for triggers. Subclass each; larg
 from .buckets import BucketConformance
 from .events import EventConformance
 from .harness import Harness
+from .http import HttpConformance
 from .idempotency import IdempotencyConformance
+from .models import ModelConformance
 from .schedules import ScheduleConformance
 from .table_changes import TableChangeConformance
 from .table_concurrency import TableConcurrencyConformance
@@ -21,7 +23,9 @@ __all__ = [
     "BucketConformance",
     "EventConformance",
     "Harness",
+    "HttpConformance",
     "IdempotencyConformance",
+    "ModelConformance",
     "ScheduleConformance",
     "TableChangeConformance",
     "TableConcurrencyConformance",
