@@ -307,7 +307,9 @@ class Process(NamedTuple):
 
     @property
     def lives(self) -> bool:
-        return process(self.pid) == self
+        # Its command changes when it executes another program, and is empty for a moment.
+        now = process(self.pid)
+        return now is not None and now.started == self.started
 
 
 def process(pid: int) -> Process | None:
@@ -335,6 +337,23 @@ def all_gone(members: list[Process]) -> None:
     """Waits until none of them lives."""
     assert members, "there was nobody to begin with"
     until(f"the end of {members}", lambda: not any(member.lives for member in members))
+
+
+def holding(ended: "subprocess.Popen[bytes]") -> list[Process]:
+    """Who else has the write end of a pipe that a process was given."""
+    pipes = {os.readlink(f"/proc/self/fd/{stream.fileno()}") for stream in (ended.stdout, ended.stderr) if stream}
+    found: list[Process] = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        try:
+            held = {os.readlink(f"/proc/{name}/fd/{number}") for number in os.listdir(f"/proc/{name}/fd")}
+        except OSError:
+            continue  # it has ended in between
+        one = process(int(name))
+        if one is not None and held & pipes:
+            found.append(one)
+    return found
 
 
 @contextmanager
@@ -381,10 +400,12 @@ def started(
         process_.wait(DEADLINE)
         for reader in dev._readers:
             reader.join(DEADLINE)
+        holders = [] if not any(reader.is_alive() for reader in dev._readers) else holding(process_)
         for stream in (process_.stdout, process_.stderr):
             if stream is not None:
                 stream.close()
         if ours is not None:
             os.close(ours)
+        assert not holders, f"these outlived portable dev, and still hold its output: {holders}"
         for member in members:
             until(f"the end of {member}", lambda member=member: not member.lives)  # type: ignore[misc]

@@ -4,7 +4,9 @@ It says hello to the supervisor on a channel of its own. `["hello", number, role
 `["failed", {...}]`; the answer to "ready" is "go" or "stop".
 """
 
+import asyncio
 import atexit
+import concurrent.futures
 import json
 import logging
 import os
@@ -28,6 +30,17 @@ if TYPE_CHECKING:
     from .remote import RemoteStore
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class UserFormatter(logging.Formatter):
+    """Shows tracebacks as far as they are the user's: neither portable's frames nor those that lead from it to them."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        from portable.cli.loading import user_trace
+
+        folders = {os.path.dirname(module.__file__ or "") + os.sep for module in (asyncio, concurrent.futures)}
+        error: BaseException | None = ei[1]
+        return super().formatException(ei) if error is None else user_trace(error, tuple(folders)).rstrip()
 
 
 class Loaded(NamedTuple):
@@ -110,6 +123,7 @@ def prepare(settings: dict[str, Any]) -> dict[str, str]:
         if reconfigure is not None:
             reconfigure(line_buffering=True)
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
+    logging.getLogger().handlers[0].setFormatter(UserFormatter(LOG_FORMAT))
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     return sources_first(settings["root"], settings["cache"], settings["sources"])
 
@@ -153,8 +167,8 @@ def foreign_folders(root: str) -> list[str]:
     found: set[str] = set()
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or name.partition(".")[0] in OURS or name == "__main__":
-            continue
+        if not isinstance(file, str) or name.partition(".")[0] in OURS or module is sys.modules["__main__"]:
+            continue  # the main module is ours too, and has other names besides
         real = os.path.realpath(file)
         if not real.startswith(home) and not is_installed(real):
             found.add(os.path.dirname(real))

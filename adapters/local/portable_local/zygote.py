@@ -69,9 +69,8 @@ class Zygote:
         try:
             self.control.sendall(frame(message))
         except OSError:
-            # Nobody is left to be told; the read that follows ends this process.
-            self.control.close()
-            os._exit(0)
+            # Nobody is left to be told.
+            self._end()
 
     def run(self) -> dict[str, Any]:
         """Serves until the supervisor is gone. Returns only in a forked child, with its settings."""
@@ -95,7 +94,10 @@ class Zygote:
                             break
                     self._reap()
                     continue
-                data = self.control.recv(65536)
+                try:
+                    data = self.control.recv(65536)
+                except OSError:
+                    data = b""  # reset: the supervisor was killed before it had read all reports
                 if not data:
                     self._end()
                 for message in self._reader.feed(data):
