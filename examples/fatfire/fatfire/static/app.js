@@ -54,7 +54,8 @@ const byKind = (kind) => state.worth.positions.filter((position) => position.kin
 
 function render() {
   const { household, worth, imports } = state;
-  $("currency-box").hidden = $("me").hidden = false;
+  $("currency-box").hidden = !worth.positions.length;
+  $("me").hidden = false;
   const letters = household.name.split(/\s+/).map((word) => word[0]).slice(0, 2).join("").toUpperCase();
   $("me").innerHTML = `<span class="av">${text(letters)}</span><span><b>${text(household.name)}</b><small>${text(household.currency)} household</small></span>`;
   const waiting = imports.filter((record) => record.status === "waiting").length;
@@ -198,7 +199,7 @@ function welcome(imports = []) {
   $("empty").innerHTML = `<svg class="flame" aria-hidden="true"><use href="#i-brand"/></svg><h2>What are you worth?</h2>
     <p>Import a statement of your bank and see every account in one currency, how your net worth grew month by month, and how far it is to never having to work.</p>
     <div class="acts"><button class="btn pri" id="sample" type="button">Load sample data</button><button class="btn" id="first" type="button">Import statement</button></div>
-    ${failed ? `<p class="down" style="margin:18px 0 0">${text(failed.filename)}, line ${failed.fault.line}: ${text(failed.fault.message)}</p>` : ""}
+    ${failed ? `<p class="down" role="status"><b>${text(failed.filename)} was not imported.</b> Line ${failed.fault.line}: ${text(failed.fault.message)}</p>` : ""}
     <small>OFX (1.x and 2.x) and CSV. The sample is an invented household with five accounts in three currencies, a mortgage, shares and eighteen months of history.</small>`;
   $("first").onclick = () => $("import").click();
   $("sample").onclick = async () => {
