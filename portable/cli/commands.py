@@ -26,6 +26,7 @@ VERBS = {
     "inspect": "Show what the app declares: its manifest.",
     "invoke": "Run one background handler now.",
     "new": "Start a new app.",
+    "openapi": "Print the app's OpenAPI 3.1 document.",
     "routes": "List the app's HTTP routes.",
     "secret": "Set and list the app's secrets.",
 }

@@ -20,14 +20,17 @@ Answer = dict[str, Any]
 OURS = ("portable", "importlib", "runpy")
 
 
-def load(root: str, module: str, attribute: str) -> Answer:
-    """`{"manifest": ...}` or `{"faults": [...], "trace": ...}`; never raises for a fault of the app."""
+def load(root: str, module: str, attribute: str, wanted: str = "manifest") -> Answer:
+    """`{"manifest": ...}` or `{"faults": [...], "trace": ...}`; never raises for a fault of the app.
+
+    With `wanted` "openapi" it is `{"openapi": ...}`.
+    """
     sys.path.insert(0, root)
     file = os.path.join(root, *module.split("."))
     location = Location(os.path.join(file, "__init__.py") if os.path.isdir(file) else f"{file}.py", 1)
     try:
         imported = importlib.import_module(module)
-        return describe(imported, attribute)
+        return describe(imported, attribute, wanted)
     except NotBound as error:
         hint = "resources work inside handlers; at import there is no app running yet"
         where = user_location(error) or location
@@ -76,8 +79,11 @@ def _missing(error: ModuleNotFoundError, root: str, module: str, location: Locat
     return Fault("P2002", message, f"install it into that Python: uv pip install {name.partition('.')[0]}", where)
 
 
-def describe(module: ModuleType, attribute: str) -> Answer:
-    """The manifest of the App that the module holds, or all that is wrong with it. Raises LoadError."""
+def describe(module: ModuleType, attribute: str, wanted: str = "manifest") -> Answer:
+    """The manifest (or what is wanted) of the App that the module holds, or all that is wrong with it.
+
+    Raises LoadError.
+    """
     from portable.app import App, Service
     from portable.manifest import build_manifest, declaration_errors
 
@@ -89,7 +95,9 @@ def describe(module: ModuleType, attribute: str) -> Answer:
         errors = declaration_errors(found)
         if errors:
             return failed([portable_error_fault(error) for error in errors], None)
-        return {"manifest": build_manifest(found).to_dict()}
+        if wanted == "openapi":
+            return {wanted: found.openapi()}
+        return {"manifest": build_manifest(found, with_grants=with_grants).to_dict()}
     if found is not None:
         kind = "a Service, which is only a part of one" if isinstance(found, Service) else f"a {type(found).__name__}"
         raise LoadError(
@@ -173,7 +181,7 @@ def main() -> None:
     sys.argv = [request["module"]]
     document = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    answer = load(request["root"], request["module"], request["attribute"])
+    answer = load(request["root"], request["module"], request["attribute"], request.get("wanted", "manifest"))
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -11,7 +11,7 @@ import sys
 import tokenize
 import tomllib
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from portable.adapter import Project
 from portable.errors import ConfigurationError, LoadError, Location, PortableError
@@ -199,11 +199,18 @@ def data_folder(project: Project, chosen: str | None) -> Path:
 
 
 def load_manifest(project: Project) -> dict[str, Any]:
-    """The app's manifest as JSON values. Raises AppFailure with everything that is wrong.
+    """The app's manifest as JSON values. Raises AppFailure with everything that is wrong."""
+    return load_described(project, "manifest")
+
+
+def load_described(project: Project, wanted: Literal["manifest", "openapi"]) -> dict[str, Any]:
+    """What the app declares, as JSON values, made by a process of its own. Raises AppFailure with all that is wrong.
 
     What the app writes while it is imported goes to stderr.
     """
-    request = json.dumps({"root": str(project.root), "module": project.module, "attribute": project.attribute})
+    request = json.dumps(
+        {"root": str(project.root), "module": project.module, "attribute": project.attribute, "wanted": wanted}
+    )
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "portable.cli.loading", request],
@@ -227,8 +234,8 @@ def load_manifest(project: Project) -> dict[str, Any]:
             location=Location(str(project_file(project)), 1),
         )
     answer: dict[str, Any] = json.loads(done.stdout)
-    if "manifest" in answer:
-        return cast("dict[str, Any]", answer["manifest"])
+    if wanted in answer:
+        return cast("dict[str, Any]", answer[wanted])
     faults = [
         Fault(
             fault["code"],

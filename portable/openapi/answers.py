@@ -29,14 +29,16 @@ def stated_answers(function: Callable[..., Any], status: int, location: Location
     if isinstance(origin, type) and origin.__module__ == "collections.abc" and origin.__name__ in AWAITED:
         annotation = get_args(annotation)[-1]
     found: list[Stated] = []
-    documents: dict[str, list[Any]] = {}
+    documents: dict[str, list[Stated]] = {}
     for member in members(annotation):
         stated = stated_answer(member, status)
         if stated is not None and stated.media == JSON_TYPE:
-            documents.setdefault(stated.status, []).append(stated.annotation)
+            documents.setdefault(stated.status, []).append(stated)
         elif stated is not None and stated not in found:
             found.append(stated)
-    found.extend(Stated(key, JSON_TYPE, Union[tuple(parts)]) for key, parts in documents.items())  # noqa: UP007
+    for parts in documents.values():
+        whole: Any = Union[tuple(part.annotation for part in parts)]  # noqa: UP007
+        found.append(parts[0]._replace(annotation=whole))
     return tuple(found)
 
 

@@ -75,7 +75,7 @@ def described(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": operation.id,
         "tags": [operation.tag],
-        "summary": summary or in_words(operation.id),
+        "summary": summary or in_words(operation.name),
     }
     if description:
         found["description"] = description
@@ -105,7 +105,7 @@ def described(operation: Operation, schemas: Schemas) -> dict[str, Any]:
 
 
 def docstring(function: Callable[..., Any]) -> tuple[str, str]:
-    """The first line (without its full stop) and the whole, if it says more."""
+    """The first line (without its full stop) and what follows; the whole, if the line is half a sentence."""
     location = Location("", 0)
     text = getattr(function, "__doc__", None)
     if not isinstance(function, type(docstring)) and not hasattr(function, "__wrapped__"):
@@ -114,8 +114,9 @@ def docstring(function: Callable[..., Any]) -> tuple[str, str]:
     if not isinstance(text, str):
         return "", ""
     whole = inspect.cleandoc(text)
-    first = whole.partition("\n")[0].strip()
-    return first.removesuffix("."), whole if whole != first else ""
+    first, _, rest = whole.partition("\n")
+    more = rest.strip() if not rest or rest.startswith("\n") else whole
+    return first.strip().removesuffix("."), more
 
 
 def in_words(name: str) -> str:
@@ -144,7 +145,8 @@ def parameter_objects(parameter: Parameter, operation: Operation, schemas: Schem
     needed = whole.get("required", ())
     for field, part in whole["properties"].items():
         name = field.replace("_", "-") if where == "header" else field
-        yield parameter_object(name, where, with_default(without_null(part), ABSENT), field in needed, schemas)
+        untitled = {key: value for key, value in part.items() if key != "title"}
+        yield parameter_object(name, where, with_default(without_null(untitled), ABSENT), field in needed, schemas)
 
 
 def is_required(parameter: Parameter, schema: Schema) -> bool:
@@ -299,7 +301,7 @@ def tags(app: "App", used: set[str]) -> Iterator[dict[str, str]]:
     """A tag for each part that has routes."""
     for part in app.parts():
         if part.name in used:
-            said = module_docstring(part.location.file) if part is not app else ""
+            said = module_docstring(part.location.file) if part.location.file != app.location.file else ""
             yield {"name": part.name, "description": said} if said else {"name": part.name}
 
 

@@ -71,7 +71,7 @@ def make(schema: Schema, definitions: Definitions, inside: tuple[str, ...], vari
         return schema["const"]
     if schema.get("enum"):
         return schema["enum"][variant % len(schema["enum"])]
-    if schema.get("default") is not None and not variant and fits(schema["default"], schema, definitions):
+    if schema.get("default") not in (None, [], {}) and not variant and fits(schema["default"], schema, definitions):
         return schema["default"]
     for key in ("anyOf", "oneOf"):
         if key in schema:

@@ -63,7 +63,7 @@ def fits(value: Any, schema: Schema, definitions: Definitions, depth: int = 0) -
     if isinstance(value, int | float) and not isinstance(value, bool):
         return number_fits(value, schema)
     if TYPES["array"](value):
-        return array_fits(value, schema, definitions, depth)
+        return array_fits(cast("list[Any]", value), schema, definitions, depth)
     return not isinstance(value, dict) or object_fits(cast("dict[str, Any]", value), schema, definitions, depth)
 
 

@@ -18,6 +18,7 @@ class Operation(NamedTuple):
     """A route before it is written down."""
 
     id: str
+    name: str
     tag: str
     path: str
     method: str
@@ -51,7 +52,7 @@ def operations_of(app: "App") -> Iterator[Operation]:
         for method in methods:
             wanted = name if len(methods) == 1 else f"{name}-{method.lower()}"
             yield Operation(
-                unique(wanted, ids), part.name, spelling, method.lower(), handler.function, plan, renamed, answers
+                unique(wanted, ids), name, part.name, spelling, method.lower(), handler.function, plan, renamed, answers
             )
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from portable.answers import PROBLEM_TYPE
 from portable.errors import HTTPError, InvalidArgument, LimitExceeded, PortableError
-from portable.parameters import Plan
+from portable.parameters import Marker, Plan
+from portable.scalars import without_metadata
 
 PROBLEM_SCHEMA: dict[str, Any] = {
     "title": "Problem",
@@ -143,6 +144,7 @@ def problems_of(plan: Plan) -> dict[str, dict[str, str]]:
 
 def can_be_invalid(where: str, annotation: Any) -> bool:
     """Whether a request can have something wrong in this place."""
-    if where in ("request", "context"):
+    bare, metadata = without_metadata(annotation)
+    if where in ("request", "context") or (where == "body" and bare is bytes):
         return False
-    return not ((where == "path" and annotation is str) or (where == "body" and annotation is bytes))
+    return where != "path" or bare is not str or not all(isinstance(item, Marker) for item in metadata)
