@@ -342,6 +342,21 @@ def test_nonsense_on_its_socket_ends_the_conversation_and_nothing_else(dev: Dev)
     dev.must_run()
 
 
+def test_nobody_else_speaks_for_a_process_of_the_runtime(dev: Dev) -> None:
+    for number in range(20):
+        for role in ("http", "worker"):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as speaker:
+                speaker.settimeout(PATIENCE)
+                speaker.connect(str(dev.data / "run.sock"))
+                speaker.sendall(framed(["hello", number, role]) + framed(["status"]))
+                assert speaker.recv(65536) == b"", "it is let in as a child that is there already, or never was"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as speaker:
+        speaker.settimeout(PATIENCE)
+        speaker.connect(str(dev.data / "run.sock"))
+        speaker.sendall(framed(["status"]))
+        assert b"pid" in speaker.recv(65536)
+
+
 def test_random_frames_on_its_socket_never_end_it(dev: Dev) -> None:
     seed = int(os.environ.get("PORTABLE_FUZZ_SEED") or random.SystemRandom().randrange(2**32))
     print(f"seed: PORTABLE_FUZZ_SEED={seed}")

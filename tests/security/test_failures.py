@@ -102,6 +102,8 @@ BROKEN_OFF = {
     "while it waits for an answer": get("/gate"),
     "while it waits for several": get("/gate") + get("/big") + get("/number/1"),
     "while it waits for the last": get("/gate", "Connection: close"),
+    # Behind a request that is whole nothing is read, so that the server learns of it when it answers.
+    "while it waits for the last, unseen": get("/gate", "Connection: close") + get("/number/1"),
     "in the answer": get("/big") * 3,
     "in the last answer": get("/big", "Connection: close"),
     "after a refusal": b"nonsense\r\n\r\n",

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pytest
 
 from .conftest import Site
-from .wire import answers_in, talk
+from .wire import answers_in, soon, talk
 
 CANARY = b"GET /canary HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -113,8 +113,10 @@ def test_a_hidden_request_is_never_answered(site: Site, probe: Probing) -> None:
     assert tuple(answer.status for answer in answers) == probe.statuses
     if probe.name not in SOUND:
         assert answers[-1].closes, "what follows could be read in another way"
-    assert len(site.probe.canaries) == before
     site.must_be_well()
+    state = site.served.child.site.state
+    soon("the end of all that was begun", lambda: not state.tasks and not state.connections)
+    assert len(site.probe.canaries) == before
 
 
 def test_the_canary_sings_when_it_is_asked(site: Site) -> None:
