@@ -33,6 +33,7 @@ from .bucket_records import (
 from .capabilities import load_profile
 from .drivers import ALWAYS, BucketDriver, Condition, DriverFactory, SignedRequest
 from .errors import DeclarationError, InvalidArgument, Location, NotFound, PortableError, caller_location
+from .retries import check_retry
 from .specs import BucketEvent, BucketSpec, RetryPolicy
 
 __all__ = ["BinarySource", "Bucket", "Object", "ObjectEvent", "ObjectList", "ObjectReader"]
@@ -341,13 +342,9 @@ class Bucket(Resource[BucketDriver]):
             raise DeclarationError(
                 f"bucket {self.name!r}: on_{event}: {error.message}", hint=error.hint, location=location
             ) from None
-        if not 1 <= max_attempts <= 100 or not 0 <= min_backoff <= max_backoff:
-            raise DeclarationError(
-                f"bucket {self.name!r}: on_{event}: max_attempts={max_attempts}, min_backoff={min_backoff}, "
-                f"max_backoff={max_backoff}",
-                hint="1-100 attempts, and 0 <= min_backoff <= max_backoff seconds",
-                location=location,
-            )
+        retry = check_retry(
+            f"bucket {self.name!r}: on_{event}", RetryPolicy(max_attempts, min_backoff, max_backoff), location
+        )
 
         def register(handler: EventFunction) -> EventFunction:
             (service or self._registry).register_handler(
@@ -356,7 +353,7 @@ class Bucket(Resource[BucketDriver]):
                     self._registry.qualify(self.name),
                     event,
                     prefix,
-                    RetryPolicy(max_attempts, min_backoff, max_backoff),
+                    retry,
                 ),
                 timeout=timeout,
                 decode=ObjectEventCodec(self.name),

@@ -25,7 +25,9 @@ def check_retry(what: str, policy: RetryPolicy, location: Location) -> RetryPoli
         # The comparison also refuses NaN.
         if type(seconds) not in NUMBERS or not 0 <= seconds <= LONGEST_BACKOFF:
             raise DeclarationError(
-                f"{what}: {name}={seconds!r} is not a number of seconds from 0 to {LONGEST_BACKOFF}", location=location
+                f"{what}: {name}={seconds!r} is not a number of seconds from 0 to {LONGEST_BACKOFF}",
+                hint=f"for instance {name}=2",
+                location=location,
             )
     if low > high:
         raise DeclarationError(

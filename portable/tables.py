@@ -24,7 +24,8 @@ from .drivers import (
     TableDriver,
     WriteAction,
 )
-from .errors import Conflict, InvalidArgument, Location, NotFound
+from .errors import Conflict, InvalidArgument, Location, NotFound, caller_location
+from .retries import check_retry
 from .specs import RetryPolicy, TableChange, TableSpec
 from .table_items import ItemRules
 from .table_keys import (
@@ -495,16 +496,14 @@ class Table(Resource[TableDriver], Generic[T]):
         1-100), then kept with the dead letters. `timeout` is at most 540 seconds. `service` has the handler, and its
         permissions, in another service than the table's. Raises DeclarationError.
         """
-        if not 1 <= max_attempts <= 100 or not 0 <= min_backoff <= max_backoff:
-            raise self._items.declaration(
-                f"on_change: max_attempts={max_attempts}, min_backoff={min_backoff}, max_backoff={max_backoff}",
-                "1-100 attempts, and 0 <= min_backoff <= max_backoff seconds",
-            )
+        retry = check_retry(
+            f"table {self.name!r}: on_change", RetryPolicy(max_attempts, min_backoff, max_backoff), caller_location()
+        )
 
         def register(handler: ChangeFunction) -> ChangeFunction:
             (service or self._registry).register_handler(
                 handler,
-                TableChange(self._registry.qualify(self.name), RetryPolicy(max_attempts, min_backoff, max_backoff)),
+                TableChange(self._registry.qualify(self.name), retry),
                 timeout=timeout,
                 decode=ChangeCodec(self._items.model, self.name),
                 memory=memory,
