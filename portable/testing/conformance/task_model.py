@@ -63,12 +63,18 @@ class TaskMachine(RuleBasedStateMachine):
     def ended(self, *states: str) -> list[Kept]:
         return [kept for kept in self.model if kept.state in states]
 
-    @rule(failures=st.sampled_from((0, 0, 1, 2, 3, 4)), delay=st.sampled_from((None, 0, 15, 100)))
+    @rule(failures=st.sampled_from((0, 1, 2, 3, 4, 7)), delay=st.sampled_from((None, 0, 15, 100)))
     def send(self, failures: int, delay: int | None) -> None:
         number = len(self.model)
         self.failing[number] = failures
         run = self.task.send(number, delay=delay)
         self.model.append(Kept(run, number, failures, self.running.now() + (delay or 0)))
+
+    @rule()
+    def deliver_as_often_as_any_run_may_start(self) -> None:
+        for _ in range(MOST):
+            self.deliver()
+            self.pass_time(20)
 
     @rule()
     def deliver(self) -> None:
