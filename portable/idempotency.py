@@ -173,6 +173,8 @@ class Once:
         return self._claim(binding, pk, key, digest(payload))
 
     def _claim(self, binding: Binding, pk: str, key: str, payload: str) -> "Running | Replay":
+        if binding.authorize is not None:
+            binding.authorize("state", "idempotent")
         now, context = binding.clock.now(), current_context.get()
         document: Document = {
             "function": self.name,
