@@ -249,7 +249,7 @@ def test_what_is_no_source_is_no_edit(dev: Dev) -> None:
         ("\nimport nothing_of_this_name\n", "app imports 'nothing_of_this_name'"),
         ("\n{}['missing']\n", "importing app fails: KeyError: 'missing'"),
         ("\n\n@app.task(max_attempts=0)\ndef never() -> None: ...\n", "max_attempts"),
-        ('\n\n@app.get("/x")\ndef late(x: complex) -> str: ...\n', "TypeError"),
+        ('\n\n@app.get("/x")\ndef late(x: Nowhere) -> str: ...\n', "importing app fails: NameError: name 'Nowhere'"),
     ],
     ids=["syntax", "import", "exception", "declaration", "annotation"],
 )
@@ -259,8 +259,7 @@ def test_a_bad_edit_leaves_the_last_good_version_and_shows_file_and_line(dev: De
     said = dev.save("app.py", APP.replace("v0", "v-bad") + addition)
     dev.says(r"the last good version goes on serving; waiting for the next save\n", said)
     told = dev.err[said:]
-    if says != "TypeError":
-        assert says in told
+    assert says in told
     places = [line for line in told.splitlines() if line.startswith("error[") and "edited/app.py:" in line]
     assert places, told
     assert int(places[0].partition("edited/app.py:")[2].partition(":")[0]) > good_lines

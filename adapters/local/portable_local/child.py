@@ -100,7 +100,7 @@ def run(settings: dict[str, Any]) -> int:
         described = {
             "manifest": loaded.manifest,
             "modules": installed_modules(known),
-            "folders": foreign_folders(settings["root"]),
+            "folders": foreign_folders(settings["root"], known),
             "sources": sources,
             "seconds": imported,
         }
@@ -159,16 +159,19 @@ def bind(app: App, settings: dict[str, Any]) -> "tuple[RemoteStore, Binding]":
     return store, bind_to(app, store, load_profile(settings["profile"]))
 
 
-def foreign_folders(root: str) -> list[str]:
-    """Folders outside the project whose modules the app imports though they are not installed: watched too."""
+def foreign_folders(root: str, known: set[str]) -> list[str]:
+    """Folders outside the project whose modules the app imports though they are not installed: watched too.
+
+    `known` are the modules that were there before the app: installed ones, and ours.
+    """
     from .modules import OURS, is_installed
 
     home = os.path.realpath(root) + os.sep
     found: set[str] = set()
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or name.partition(".")[0] in OURS or module is sys.modules["__main__"]:
-            continue  # the main module is ours too, and has other names besides
+        if name in known or not isinstance(file, str) or name.partition(".")[0] in OURS:
+            continue
         real = os.path.realpath(file)
         if not real.startswith(home) and not is_installed(real):
             found.add(os.path.dirname(real))
