@@ -77,11 +77,13 @@ class Router(Generic[E]):
         """The common case of `match`, straight down the tree; None only says that `match` has to look."""
         if "%" in path or "//" in path or "/." in path or not path.isascii() or not path.isprintable() or " " in path:
             return None
-        if path[:1] != "/":
-            return None
         node = self._root
         values: list[str] = []
-        for segment in path.split("/")[1:]:
+        parts = path.split("/")
+        if parts[0]:
+            return None
+        del parts[0]
+        for segment in parts:
             following = node.literals.get(segment)
             if following is None:
                 following = node.parameter
