@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 from portable.app import App
 from portable.binding import Binding
 from portable.dispatch import Dispatcher, Endpoint
-from portable.errors import Timeout, Unavailable
+from portable.errors import NotFound, Timeout, Unavailable
 from portable.http import Request, Response
 from portable.identifiers import new_ids
 
 from .child import Loaded
+from .documentation import Documentation
 from .server import Bounds, Site
 from .signed import MOST_BYTES, SIGNED_PREFIX, signed_request
 from .transport import Channel, FrameReader
@@ -45,6 +46,17 @@ class TimedDispatcher(Dispatcher):
         self._async_slots = asyncio.Semaphore(ASYNC_SLOTS)
         self._threads = ThreadPoolExecutor(SYNC_SLOTS, thread_name_prefix="handler")
         self._late: set[asyncio.Future[Response]] = set()
+        self._documentation = Documentation(app)
+
+    def _find(self, request: Request) -> Endpoint | Response:
+        """What the app has, and only then the pages that describe it."""
+        try:
+            return super()._find(request)
+        except NotFound:
+            page = self._documentation.page(request)
+            if page is None:
+                raise
+            return self._foreign("documentation", page, (), is_async=False)
 
     async def respond(self, request: Request) -> Response:
         try:
