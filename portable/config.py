@@ -83,7 +83,9 @@ class Value(Resource[ValueDriver]):
             value = default
         if value is None:
             qualified = self._registry.qualify(self.name)
-            error = NotFound(f"{self.kind} {qualified!r} is not set", hint=self.command.format(name=qualified))
+            error = NotFound(
+                f"{self.kind} {qualified!r} is not set", hint=self.command.format(name=qualified), resource=self.id
+            )
             # Not the caller's mistake: over HTTP this is no 404.
             error.status = 500
             raise error

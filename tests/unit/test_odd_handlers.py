@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from portable import App, Context, InvalidArgument, LimitExceeded, Request, Response
+from portable import App, Conflict, Context, InvalidArgument, LimitExceeded, NotFound, Request, Response
 from portable.dispatch import Dispatcher
 from portable.errors import text_of
 from portable.testing import running
@@ -246,3 +246,18 @@ def test_a_note_of_progress_is_a_short_text() -> None:
         assert run.status() == "succeeded"
         assert run.progress == 0.25
     assert len(refused) == 3
+
+
+def test_an_error_says_once_of_what_it_is() -> None:
+    app = App("odd")
+    table, secret = app.table("things"), app.secret("key")
+    with running(app):
+        table.put({"id": "a"})
+        with pytest.raises(Conflict) as caught:
+            table.put({"id": "a"}, if_absent=True)
+        assert caught.value.message == "table 'things', 'a': it exists already"
+        assert (caught.value.resource, caught.value.key) == ("table:things", "a")
+        with pytest.raises(NotFound) as unset:
+            secret.get()
+        assert unset.value.message == "secret 'key' is not set"
+        assert unset.value.resource == "secret:key"
