@@ -78,7 +78,9 @@ def json_body(value: Any) -> bytes:
 
 def answer_tuple(value: tuple[Any, ...]) -> Response:
     """`(body, status)` or `(body, status, headers)`."""
-    if not 2 <= len(value) <= 3 or type(value[1]) is not int or isinstance(value[0], (tuple, Response)):
+    body = value[0] if value else None
+    # A NamedTuple is a document, as it is when it stands alone.
+    if not 2 <= len(value) <= 3 or type(value[1]) is not int or type(body) is tuple or isinstance(body, Response):
         raise TypeError("the handler returned a tuple that is neither (body, status) nor (body, status, headers)")
     if not 200 <= value[1] <= 599:
         raise ValueError(f"the handler answered with status {value[1]}, which is not 200-599")

@@ -5,6 +5,8 @@ What the code does not say is left open, not guessed.
 """
 
 import inspect
+import json
+import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -21,7 +23,7 @@ from portable.signatures import ABSENT, plain_function
 
 from .answers import Stated
 from .examples import example
-from .fitting import PREFIX, Schema, target
+from .fitting import PREFIX, Definitions, Schema, target
 from .operations import Operation, names_in, operations_of
 from .problems import problem_responses, problems_of
 from .schemas import Schemas, with_default, without_null
@@ -33,6 +35,7 @@ OPENAPI = "3.1.1"
 NO_VERSION = "0.0.0"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 """Those that a path can have, in the order in which they are written."""
+REFERENCE = re.compile(f'"{PREFIX}([^"]+)"')
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -56,7 +59,7 @@ def openapi_document(app: "App") -> dict[str, Any]:
             path: {method: paths[path][method] for method in METHODS if method in paths[path]} for path in sorted(paths)
         },
         "components": {
-            "schemas": {name: schemas.definitions[name] for name in sorted(schemas.definitions)},
+            "schemas": used(schemas.definitions, paths, schemas.problem),
             "responses": problem_responses(f"{PREFIX}{schemas.problem}"),
         },
     }
@@ -64,6 +67,18 @@ def openapi_document(app: "App") -> dict[str, Any]:
     if description:
         document["info"]["description"] = description
     return document
+
+
+def used(definitions: Definitions, paths: dict[str, Any], problem: str) -> Definitions:
+    """Those of the definitions that something refers to: a model whose fields became parameters needs none."""
+    found: set[str] = set()
+    looking: list[object] = [paths, {"$ref": f"{PREFIX}{problem}"}]
+    while looking:
+        for name in REFERENCE.findall(json.dumps(looking.pop())):
+            if name in definitions and name not in found:
+                found.add(name)
+                looking.append(definitions[name])
+    return {name: definitions[name] for name in sorted(found)}
 
 
 # Operations

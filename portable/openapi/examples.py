@@ -179,8 +179,8 @@ def make_number(schema: Schema, whole: bool, variant: int) -> float:
         first = math.ceil(floor / step) * step if step else floor
         candidates.extend([first, first + (step or 1)])
     if math.isfinite(ceiling):
-        candidates.append(math.floor(ceiling / step) * step - (0 if ceiling == high and high < below else step or 1))
-        candidates.append(math.floor(ceiling / step) * step if step else ceiling)
+        last = math.floor(ceiling / step) * step if step else ceiling
+        candidates.extend([last, last - (step or 1)])
     if math.isfinite(floor) and math.isfinite(ceiling):
         candidates.append((floor + ceiling) / 2)
     if step:
