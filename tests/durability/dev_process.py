@@ -18,6 +18,8 @@ PYTHON_PATH = os.pathsep.join(path for path in (os.environ.get("PYTHONPATH"), st
 DEADLINE = 60.0
 POLL = 0.02
 TIMEOUT = 20.0
+TRIES = 6
+"""Starts after which one that does not serve is broken, not killed."""
 
 
 class Reply(NamedTuple):
@@ -96,10 +98,15 @@ class Dev:
         """Starts it, again if it ends before it serves, and waits until it answers."""
         if self._process is None:
             self.launch()
-        until(self._serves, f"an answer (see below)\n{self.log.read_text()[-3000:]}")
+        most = self.starts + TRIES
+        try:
+            until(lambda: self._serves(most), "an answer")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log.read_text()[-3000:]}") from None
 
-    def _serves(self) -> bool:
+    def _serves(self, most: int) -> bool:
         if self.has_ended():
+            assert self.starts < most, f"it ended {TRIES} times before it served"
             self.launch()
         if not self.is_ready():
             return False

@@ -117,7 +117,8 @@ def test_no_answer_over_http_leaves_before_its_write_is_on_the_disk(tmp_path: Pa
             assert dev.request("PUT", f"/items/p/k{number % 3}", {"n": number}).status == 200
             assert dev.request("POST", f"/pairs/{number}", {"n": number}).status == 200
             assert dev.request("PUT", f"/files/o{number % 3}", {"n": number}).status == 200
-            assert dev.request("POST", "/tasks", {"name": f"t{number}"}).status == 200
+            # Later: what a worker's end writes meanwhile would be on its way when another answer leaves.
+            assert dev.request("POST", "/tasks", {"name": f"t{number}", "delay": 3600}).status == 200
         dev.stop(signal.SIGTERM)
     verdict = judge(output.read_text(errors="replace").splitlines(), is_in(dev.data), answers)
     assert verdict.faults == []

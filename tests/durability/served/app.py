@@ -94,7 +94,7 @@ def work(payload: dict[str, Any], context: Context) -> None:
 
 @app.post("/tasks")
 def send(body: dict[str, Any]) -> dict[str, Any]:
-    return {"id": work.send(body).id}
+    return {"id": work.send(body, delay=body.get("delay")).id}
 
 
 @app.get("/tasks/{id}")
