@@ -80,7 +80,7 @@ class Router(Generic[E]):
         node = self._root
         values: list[str] = []
         parts = path.split("/")
-        if parts[0]:
+        if parts[0] or len(parts) < 2:
             return None
         del parts[0]
         for segment in parts:

@@ -147,7 +147,7 @@ def test_the_methods_of_all_fitting_templates_are_allowed() -> None:
 
 
 def test_the_quick_way_leaves_to_the_slow_one_whatever_it_is_not_sure_of() -> None:
-    router = router_of("/a/{x}", "/b")
+    router = router_of("/a/{x}", "/b", "/")
     assert router.find("GET", "/a/1") == ("/a/{x}", {"x": "1"})
     for path in ("a/1", "", "/a/%31", "/a//1", "/a/.x", "/a/é", "/a/ ", "/a/1/", "/a", "/c", "/a/\x7f", "x/b"):
         assert router.find("GET", path) is None, path
