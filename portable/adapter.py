@@ -16,6 +16,7 @@ from .invocation import Outcome
 
 if TYPE_CHECKING:
     from .app import App
+    from .capabilities import Profile
     from .http import Response
 
 
@@ -37,7 +38,9 @@ class ServeOptions(NamedTuple):
     host: str = "127.0.0.1"
     ready_file: Path | None = None
     reload: bool = True
-    profile: str = "portable"
+    profile: str | None = None
+    """Whose limits are in force; None: those of the app's targets."""
+    limits: Literal["refuse", "warn"] = "refuse"
     workers: int = 4
     as_json: bool = False
 
@@ -81,8 +84,11 @@ class Adapter(Protocol):
 
     name: str
 
-    def running(self, app: "App") -> AbstractContextManager[Running]:
-        """Runs `app` in this process against this adapter's drivers, emptied before."""
+    def running(self, app: "App", *, profile: "Profile | None" = None) -> AbstractContextManager[Running]:
+        """Runs `app` in this process against this adapter's drivers, emptied before.
+
+        `profile` has the limits in force, by default those of the app's targets.
+        """
         ...
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, cast, overload
 from .binding import HANDLER_MARK, Grant, Handler, Registry, Resource
 from .capabilities import PROVIDERS
 from .errors import DeclarationError, Location, caller_location
+from .handler_limits import MEMORY_SIZES, check_handler_limits
 from .http import CORS, Middleware
 from .patterns import Pattern
 from .signatures import check_function, function_location, function_name
@@ -42,7 +43,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-MEMORY_SIZES = (512, 2048, 4096)
 RESERVED = "/_portable"
 """Paths of the framework's own: signed URLs, health."""
 NAME = Pattern(r"[a-z][a-z0-9-]{0,62}")
@@ -479,6 +479,10 @@ class Service(Registry):
 
     # Registration
 
+    def _known_targets(self) -> tuple[str, ...] | None:
+        """The providers whose limits count; a service does not know the app yet."""
+        return None
+
     def register_resource(self, resource: Resource[Any]) -> None:
         slot = (resource.kind, resource.name)
         if slot in self.resources:
@@ -517,25 +521,7 @@ class Service(Registry):
                 hint=f"first at {taken.spec.location}; give one of them name=...",
                 location=location,
             )
-        most = (
-            28
-            if isinstance(trigger, Route)
-            else 900
-            if isinstance(trigger, Schedule) or getattr(trigger, "kind", "") == "task"
-            else 540
-        )
-        if type(timeout) is not int or not 1 <= timeout <= most:
-            raise DeclarationError(
-                f"{found}: timeout {timeout!r} is not 1-{most} whole seconds, what every provider gives such a handler",
-                hint="work that takes longer goes into a task" if most == 28 else "cut it into several tasks",
-                location=location,
-            )
-        if memory is not None and memory not in MEMORY_SIZES:
-            raise DeclarationError(
-                f"{found}: memory {memory!r} is not a size that every provider has",
-                hint=f"one of {', '.join(map(str, MEMORY_SIZES))} (MB)",
-                location=location,
-            )
+        check_handler_limits(found, trigger, timeout, memory, self._known_targets(), location)
         spec = HandlerSpec(
             name=found,
             service=self.name,
@@ -594,6 +580,9 @@ class App(Service):
             raise DeclarationError(
                 f"cors={cors!r} is no CORS", hint='cors=CORS(origins=("https://shop.example",))', location=self.location
             )
+
+    def _known_targets(self) -> tuple[str, ...]:
+        return self.targets
 
     def qualify(self, name: str) -> str:
         return name

@@ -11,16 +11,16 @@ from time import time
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from .answers import BODILESS, JSON_HEADER, Answer, answer, checked_headers, plain_response, problem
-from .binding import Binding, current_binding, current_context
-from .capabilities import load_profile
+from .answers import BODILESS, JSON_HEADER, JSON_HEADERS, Answer, answer, checked_headers, plain_response, problem
+from .binding import Binding, current_context
+from .capabilities import strictest
 from .context import Context
 from .errors import HTTPError, InvalidArgument, LimitExceeded, Location, NotFound, PortableError
 from .http import CORS, Headers, Middleware, Request, Response
 from .identifiers import is_request_id, is_traceparent, new_ids
 from .invocation import Invocation, Outcome
 from .middleware import Stack, add_cors, check_cors, check_middleware, finish, is_preflight, start
-from .parameters import EMPTY_FORM, FormData, Parameter, Plan, check_content_type, parse_form, plan_route, take_request
+from .parameters import EMPTY_FORM, Parameter, Plan, parse_form, plan_route, take_request
 from .routing import Router, segments, spelled
 from .specs import Route
 
@@ -34,12 +34,10 @@ InThread = Callable[[Callable[[], T]], Awaitable[T]]
 
 # Bound once: every call needs them.
 set_context, reset_context = current_context.set, current_context.reset
-set_binding, reset_binding = current_binding.set, current_binding.reset
 
 COROUTINE_FLAG = 0x80
 HTTP_SECONDS = 28
 INTERNAL = "x-portable-"
-NOTED = frozenset(("x-request-id", "traceparent"))
 
 
 class Endpoint:
@@ -83,7 +81,7 @@ class Dispatcher:
         self.app = app
         self.binding = binding
         self.dev = dev
-        profile = binding.profile if binding is not None else load_profile()
+        profile = binding.profile if binding is not None else strictest(app.targets)
         self.profile = profile
         self.stage = binding.stage if binding is not None else "dev"
         self._body_limit = profile.value("http_request_bytes")
@@ -140,7 +138,7 @@ class Dispatcher:
 
             prefix = (part.prefix + folder.path).rstrip("/")
             self._once("static", prefix, folder.location)
-            self._folders.append((prefix, StaticFolder(folder, self._response_limit), middlewares))
+            self._folders.append((prefix, StaticFolder(folder, self.profile.bound("http_response_bytes")), middlewares))
 
     def _once(self, kind: str, prefix: str, location: Location) -> None:
         from .errors import DeclarationError
@@ -182,20 +180,23 @@ class Dispatcher:
         except Exception as error:
             return self._failed(request, error)
 
-    def _admit(self, request: Request) -> Endpoint | Response:
+    def _admit(self, request: Request) -> Endpoint | Response:  # noqa: C901 - no calls: every request comes here
         """Checks what every request must hold, gives it its ids and finds what answers it."""
         size = 0
         internal = False
         for name, value in request.headers._items:
-            size += len(name) + len(value)
-            if name in NOTED:
-                if name == "x-request-id":
+            length = len(name)
+            size += length + len(value)
+            # By length first: a name that has just been read has no hash yet, and most are shorter or nothing of ours.
+            if length >= 11:
+                if name == "traceparent":
+                    if not request.traceparent and is_traceparent(value):
+                        request.traceparent = value
+                elif name == "x-request-id":
                     if not request.id and is_request_id(value):
                         request.id = value
-                elif not request.traceparent and is_traceparent(value):
-                    request.traceparent = value
-            elif name[:11] == INTERNAL:
-                internal = True
+                elif name[:11] == INTERNAL:
+                    internal = True
         if not request.id:
             id, traceparent = new_ids()
             request.id = id
@@ -316,14 +317,13 @@ class Dispatcher:
     def _context_type(self, name: str) -> Callable[[str, float, str], Context]:
         found = self._contexts.get(name)
         if found is None:
-            found = self._contexts[name] = http_context(name, self.app.name, self.stage)
+            found = self._contexts[name] = http_context(name, self.app.name, self.stage, self.binding)
         return found
 
     def _run(self, endpoint: Endpoint, request: Request) -> Response:
         """The handler inside its middleware; a coroutine is driven to its end here."""
         context = endpoint.context(request.id, time() + endpoint.timeout, request.traceparent)
         token = set_context(context)
-        binding_token = set_binding(self.binding)
         try:
             if not endpoint.middlewares:
                 return self._call(endpoint, request, context)
@@ -337,14 +337,15 @@ class Dispatcher:
                 error = raised
             return finish(stack, response, error)
         finally:
-            reset_binding(binding_token)
             reset_context(token)
 
     def _call(self, endpoint: Endpoint, request: Request, context: Context) -> Response:
         plan = endpoint.plan
-        form = EMPTY_FORM if plan.body is None else body_form(plan.body, request)
+        form = parse_form(request) if plan.body == "form" else EMPTY_FORM
+        values: list[Any] = []
         try:
-            values = [extract(request, context, form) for extract in endpoint.extracts]
+            for extract in endpoint.extracts:
+                values.append(extract(request, context, form))  # noqa: PERF401 - a comprehension is a call of its own
         except InvalidArgument as first:
             raise plan.faults(request, context, form, first) from None
         try:
@@ -370,7 +371,6 @@ class Dispatcher:
         """`_run` on a loop."""
         context = endpoint.context(request.id, time() + endpoint.timeout, request.traceparent)
         token = set_context(context)
-        binding_token = set_binding(self.binding)
         stack: Stack = []
         response: Response | None = None
         error: Exception | None = None
@@ -379,7 +379,7 @@ class Dispatcher:
                 response = start(endpoint.middlewares, request, stack)
                 if response is None:
                     plan = endpoint.plan
-                    form = EMPTY_FORM if plan.body is None else body_form(plan.body, request)
+                    form = parse_form(request) if plan.body == "form" else EMPTY_FORM
                     try:
                         values = [extract(request, context, form) for extract in endpoint.extracts]
                     except InvalidArgument as first:
@@ -398,7 +398,6 @@ class Dispatcher:
                 error = ended(raised)
             return finish(stack, response, error)
         finally:
-            reset_binding(binding_token)
             reset_context(token)
 
     def drive(self, coroutine: Any) -> Any:
@@ -425,13 +424,13 @@ class Dispatcher:
             if not 200 <= status <= 599:
                 raise ValueError(f"the handler answered with status {status}, which is not 200-599")
             response = plain_response(body, status, None)
-        items = [JSON_HEADER] if len(items) == 1 and items[0] is JSON_HEADER else checked_headers(items)
+        items = [JSON_HEADER] if items is JSON_HEADERS else checked_headers(items)
         if type(body) is not bytes:
             response.body = body = body_bytes(body)
         if len(body) > self._response_limit:
             from .mounting import response_too_large
 
-            raise response_too_large(self.profile, len(body))
+            self.profile.settle(response_too_large(self.profile, len(body)))
         if request.method == "HEAD" or status in BODILESS:
             if status not in BODILESS:
                 items.append(("content-length", head_length(declared, body)))
@@ -482,7 +481,7 @@ class Dispatcher:
             await mount.close()
 
 
-def http_context(handler: str, app: str, stage: str) -> Callable[[str, float, str], Context]:
+def http_context(handler: str, app: str, stage: str, binding: Binding | None) -> Callable[[str, float, str], Context]:
     """A Context class of one endpoint: all but three of its fields are constant, and a call pays for three."""
 
     def initialise(self: Context, id: str, deadline: float, traceparent: str) -> None:
@@ -494,6 +493,7 @@ def http_context(handler: str, app: str, stage: str) -> Callable[[str, float, st
         "__slots__": (),
         "__init__": initialise,
         "__module__": Context.__module__,
+        "_binding": binding,
         "_report": None,
         "app": app,
         "attempt": 1,
@@ -505,15 +505,6 @@ def http_context(handler: str, app: str, stage: str) -> Callable[[str, float, st
     }
     made: Any = type("Context", (Context,), constants)
     return cast("Callable[[str, float, str], Context]", made)
-
-
-def body_form(body: str, request: Request) -> FormData:
-    """Checks the content type of a body; the fields of a form."""
-    if body == "form":
-        return parse_form(request)
-    if body == "json" and request.body:
-        check_content_type(request)
-    return EMPTY_FORM
 
 
 def body_bytes(body: object) -> bytes:

@@ -79,7 +79,13 @@ class DocumentRules:
         try:
             return self._object(cast("dict[Any, Any]", value), 1)
         except _Fault as fault:
-            raise self._error(fault, what, resource, key) from None
+            error = self._error(fault, what, resource, key)
+            if not fault.limit or not self.profile.warns:
+                raise error from None
+            self.profile.settle(error)
+            lifted = DocumentRules(self.profile.without(fault.limit))
+        # Each round lifts one limit more, and there are few.
+        return lifted.check(cast("object", value), what=what, resource=resource, key=key)
 
     def _error(self, fault: _Fault, what: str, resource: str | None, key: object) -> PortableError:
         path: Path = tuple(reversed(fault.path))

@@ -27,7 +27,8 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 WEEK = 7 * 24 * 3600
-LONGEST_HANDLER = 900.0
+LONGEST_HANDLER = 3600.0
+"""Of any provider; a call outside a handler has the portable 900 seconds."""
 SORT_KEY = "idempotency"
 GENERATORS = 0x20 | 0x200
 ANY_ARGUMENTS = 0x04 | 0x08
@@ -161,7 +162,7 @@ class Once:
 
     def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "Running | Replay | None":
         """Running: the body is to be run, and the record is ours. None: nothing is to be kept."""
-        binding = current_binding.get()
+        binding = current_binding()
         if binding is None:
             return None
         arguments = self.signature.arguments(args, kwargs)
@@ -334,7 +335,7 @@ def is_later_attempt(known: Document, ours: Document) -> bool:
 def remaining(now: float, context: Context | None) -> float:
     """Seconds until the call must have ended, at most the longest that any handler may take."""
     if context is None:
-        return LONGEST_HANDLER
+        return 900.0
     # Deadlines of requests are of the machine's clock, those of deliveries of the binding's; in production one.
     return min(LONGEST_HANDLER, max(1.0, context.deadline - now, context.deadline - time()))
 

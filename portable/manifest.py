@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .binding import Resource
-from .capabilities import load_profile
+from .capabilities import strictest
 from .codec import Codec
 from .errors import DeclarationError, Location
+from .handler_limits import check_handler_limits
 from .http import CORS
 from .invoking import plan
 from .manifest_json import manifest_schema, to_plain
@@ -155,10 +156,14 @@ def declaration_errors(app: "App") -> list[DeclarationError]:
     found: list[DeclarationError] = []
     router: Router[str] = Router()
     known = {resource.id for part in app.parts() for resource in part.resources.values()}
+    profile = strictest(app.targets)
     for part in app.parts():
         for name, handler in part.handlers.items():
             spec = handler.spec
             trigger = spec.trigger
+            if part is not app:
+                limits = (spec.timeout, spec.memory, app.targets, spec.location)
+                _collect(found, check_handler_limits, part.qualify(name), trigger, *limits)
             if isinstance(trigger, Route):
                 _collect(found, plan_route, handler.function, trigger, part.prefix, spec.location)
                 for method in trigger.methods:
@@ -171,7 +176,7 @@ def declaration_errors(app: "App") -> list[DeclarationError]:
         for middleware in part.middlewares:
             _collect(found, check_middleware, middleware, part.location)
         for folder in part.statics:
-            _collect(found, StaticFolder, folder, int(load_profile().value("http_response_bytes")))
+            _collect(found, StaticFolder, folder, profile.value("http_response_bytes"))
     if app.cors is not None:
         _collect(found, check_cors, app.cors, app.location)
     _collect(found, _check_places, app)

@@ -182,7 +182,7 @@ class Collected:
                 raise RuntimeError("the mounted application sent a body before its start or after its end")
             self.body += message.get("body", b"")
             if len(self.body) > self.limit:
-                raise response_too_large(self.profile, len(self.body))
+                self.profile.settle(response_too_large(self.profile, len(self.body)))
             self.complete = not message.get("more_body", False)
             if self.complete:
                 # For applications that wait for the client to go.

@@ -1,18 +1,19 @@
 """`portable dev`: the app on this machine, served, reloaded, with all its triggers."""
 
 import sys
+from typing import Literal
 
 import click
 
 from portable.adapter import ServeOptions
-from portable.capabilities import PROVIDERS, load_profile
+from portable.capabilities import PROVIDERS
 from portable.errors import ConfigurationError
 
 from .options import Misuse, common, data_option, local_server, path_argument
 from .project import data_folder, find_project, resolved
 from .render import Output
 
-PROFILES = ("portable", "strictest", *PROVIDERS)
+PROFILES = ("strictest", "portable", *PROVIDERS)
 
 
 @click.command("dev")
@@ -22,7 +23,8 @@ PROFILES = ("portable", "strictest", *PROVIDERS)
 @data_option
 @click.option("--ready-file", metavar="FILE", type=click.Path(), help="Write the addresses here once it serves.")
 @click.option("--no-reload", is_flag=True, help="Do not watch for edits.")
-@click.option("--as", "profile", type=click.Choice(PROFILES), default="portable", help="Whose limits are in force.")
+@click.option("--as", "profile", type=click.Choice(PROFILES), help="Whose limits are in force (default: the targets').")
+@click.option("--limits", type=click.Choice(("refuse", "warn")), default="refuse", help="What passing a limit does.")
 @click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, help="Background runs at a time.")
 @click.option("--reset", metavar="TABLE", multiple=True, help="Erase a table's items first (repeatable).")
 @common
@@ -34,7 +36,8 @@ def command(
     data: str | None,
     ready_file: str | None,
     no_reload: bool,
-    profile: str,
+    profile: str | None,
+    limits: Literal["refuse", "warn"],
     workers: int,
     reset: tuple[str, ...],
 ) -> int:
@@ -45,7 +48,6 @@ def command(
     refuse_windows()
     project = find_project(path)
     folder = data_folder(project, data)
-    load_profile(profile)
     ready = resolved(ready_file) if ready_file is not None else None
     if ready is not None and not ready.parent.is_dir():
         raise Misuse(f"there is no folder {ready.parent} for --ready-file", hint="make it first")
@@ -62,6 +64,7 @@ def command(
             ready_file=ready,
             reload=not no_reload,
             profile=profile,
+            limits=limits,
             workers=workers,
             as_json=output.as_json,
         )

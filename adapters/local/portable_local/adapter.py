@@ -9,6 +9,7 @@ from portable.errors import ConfigurationError, ProjectConflict
 if TYPE_CHECKING:
     from portable.adapter import Project, Running, ServeOptions
     from portable.app import App
+    from portable.capabilities import Profile
     from portable.invocation import Outcome
 
 Kind = Literal["param", "secret"]
@@ -19,11 +20,11 @@ class LocalAdapter:
 
     name = "local"
 
-    def running(self, app: "App") -> "AbstractContextManager[Running]":
+    def running(self, app: "App", *, profile: "Profile | None" = None) -> "AbstractContextManager[Running]":
         """Runs `app` in this process, in an empty temporary folder, on a clock that stands until it is advanced."""
         from .running import running
 
-        return running(app)
+        return running(app, profile=profile)
 
     def serve(self, options: "ServeOptions") -> int:
         """Runs until interrupted; returns the exit code."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from portable.app import App
 from portable.binding import Binding
-from portable.capabilities import load_profile
+from portable.capabilities import profile_for
 from portable.dispatch import Dispatcher
 from portable.errors import PortableError
 
@@ -156,7 +156,8 @@ def bind(app: App, settings: dict[str, Any]) -> "tuple[RemoteStore, Binding]":
     from .runtime import bind as bind_to
 
     store = RemoteStore(Path(settings["data"]), settings["socket"], settings["base_url"])
-    return store, bind_to(app, store, load_profile(settings["profile"]))
+    profile = profile_for(settings["profile"], app.targets, settings["limits"])
+    return store, bind_to(app, store, profile)
 
 
 def foreign_folders(root: str, known: set[str]) -> list[str]:

@@ -115,7 +115,7 @@ class TimedDispatcher(Dispatcher):
 def bounds_of(dispatcher: Dispatcher) -> Bounds:
     """What connections may take of a process that serves an app, and its buckets."""
     return Bounds(
-        body=dispatcher.profile.value("http_request_bytes"),
+        body=dispatcher.profile.bound("http_request_bytes"),
         large_prefix=SIGNED_PREFIX.encode(),
         large_body=MOST_BYTES,
     )

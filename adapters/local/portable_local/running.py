@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from portable.app import App
 from portable.binding import Binding
+from portable.capabilities import Profile
 from portable.config import check_value
 from portable.dispatch import Dispatcher
 from portable.drivers import DeadLetter
@@ -179,7 +180,7 @@ def finishing(id: str, fence: int, outcome: Outcome) -> dict[str, Any]:
 
 
 @contextmanager
-def running(app: App, clock: MovableClock | None = None) -> Generator[RunningApp]:
+def running(app: App, clock: MovableClock | None = None, *, profile: Profile | None = None) -> Generator[RunningApp]:
     """Runs `app` in this process with empty data until the block ends. Several threads may use its resources."""
     wiring = translate(app.manifest().to_dict())
     moving = clock or ManualClock()
@@ -187,7 +188,7 @@ def running(app: App, clock: MovableClock | None = None) -> Generator[RunningApp
     store = LocalStore(engine)
     try:
         store.call("bind", {"wiring": wiring})
-        binding = bind(app, store)
+        binding = bind(app, store, profile)
         try:
             started = RunningApp(app, binding, store, moving)
             try:

@@ -2,7 +2,7 @@
 
 from portable.app import App
 from portable.binding import Binding
-from portable.capabilities import Profile, load_profile
+from portable.capabilities import Profile, strictest
 from portable.drivers import BucketDriver, DeadLetterDriver, TableDriver, TaskDriver, TopicDriver, ValueDriver
 from portable.specs import BucketSpec, ParamSpec, SecretSpec, TableSpec, TaskSpec, TopicSpec
 
@@ -56,13 +56,13 @@ class LocalDrivers:
 
 
 def bind(app: App, store: Store, profile: Profile | None = None, *, stage: str = STAGE) -> Binding:
-    """Attaches `app` to a data folder, with the limits of `profile` (by default the portable one) in force."""
+    """Attaches `app` to a data folder, with the limits of `profile` (by default its targets') in force."""
     binding = Binding(
         app=app.name,
         stage=stage,
         adapter=ADAPTER,
         drivers=LocalDrivers(store, app.name),
-        profile=profile or load_profile(),
+        profile=profile or strictest(app.targets),
         clock=store.clock,
     )
     app.bind(binding)

@@ -84,6 +84,7 @@ class Supervisor:
             "handover": descriptors[1:],
             "base_url": self.url,
             "profile": options.profile,
+            "limits": options.limits,
         }
         self.fleet = Fleet(self.loop, settings, descriptors)
         self.fleet.on_end = self._ended
