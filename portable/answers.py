@@ -23,6 +23,10 @@ TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 JSON_HEADER: tuple[str, str] = ("content-type", JSON_TYPE)
 
 
+JSON_HEADERS = [JSON_HEADER]
+"""Shared by all answers that have no other header: Headers copies its items before it changes them."""
+
+
 class Answer(Response):
     """A Response that was made here, for one request: it may be finished in place."""
 
@@ -51,7 +55,7 @@ def answer(value: Any, status: int) -> Response:
     """
     kind: type[object] = type(value)  # pyright: ignore[reportUnknownVariableType]
     if kind is dict or kind is list:
-        return Answer(json_body(value), status, [JSON_HEADER])
+        return Answer(json_body(value), status, JSON_HEADERS)
     if isinstance(value, Response):
         return value
     if value is None:
@@ -65,7 +69,7 @@ def answer(value: Any, status: int) -> Response:
     if hasattr(value, "send") and hasattr(value, "close"):
         value.close()
         raise TypeError("the handler returned a generator; answers are whole, so return a list or bytes")
-    return Answer(json_body(value), status, [JSON_HEADER])
+    return Answer(json_body(value), status, JSON_HEADERS)
 
 
 def json_body(value: Any) -> bytes:

@@ -71,7 +71,10 @@ class Binding:
         return self._state
 
 
-current_binding: ContextVar[Binding | None] = ContextVar("portable_binding", default=None)
+def current_binding() -> Binding | None:
+    """What the app of the handler that runs is bound to; None outside handlers."""
+    context = current_context.get()
+    return None if context is None else context._binding
 
 
 HANDLER_MARK = "__portable_handler__"
@@ -173,6 +176,7 @@ class Resource(Generic[D]):
         self.location = location
         self._registry = registry
         self._bound: D | None = None
+        self._bound_id = ""
         self._authorize: Callable[[str, str], None] | None = None
 
     def rebound(self) -> None:
@@ -200,8 +204,8 @@ class Resource(Generic[D]):
         bound = self._bound
         if bound is None:
             binding = self._registry.binding
+            self._authorize, self._bound_id = binding.authorize, self.id
             bound = self._bound = self._make_driver(binding.drivers)
-            self._authorize = binding.authorize
         return bound
 
     def _make_driver(self, factory: "DriverFactory") -> D:
@@ -214,7 +218,7 @@ class Resource(Generic[D]):
     def _call(self, verb: str, key: object, method: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls a driver method on behalf of `verb`; errors leave as ours, with the resource and the key."""
         if self._authorize is not None:
-            self._authorize(self.id, verb)
+            self._authorize(self._bound_id, verb)
         try:
             return method(*args, **kwargs)
         except PortableError as error:

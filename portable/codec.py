@@ -8,6 +8,7 @@ scalars go through the standard library.
 import json
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import UnionType
 from typing import Any, Generic, Literal, TypeVar, cast
 
@@ -62,7 +63,7 @@ def to_json_bytes(value: object) -> bytes:
         encode = _fast_encode or _native_encoder()
         if encode is not None:
             try:
-                text = encode(value, bytes_mode="base64")
+                text = encode(value)
             except ValueError:
                 return _encode(value).encode()
             # pydantic writes NaN and infinity as they are; a text that merely holds the word takes the strict way too.
@@ -103,7 +104,9 @@ def _native_encoder() -> Callable[..., bytes] | None:
     """pydantic's encoder if the app has loaded it anyway: a quarter of the standard library's cost."""
     global _fast_encode
     core = sys.modules.get("pydantic_core")
-    _fast_encode = getattr(core, "to_json", None)
+    encode = getattr(core, "to_json", None)
+    if encode is not None:
+        _fast_encode = partial(encode, bytes_mode="base64")
     return _fast_encode
 
 

@@ -9,6 +9,8 @@ from .errors import Unsupported
 if TYPE_CHECKING:
     from logging import Logger
 
+    from .binding import Binding
+
 
 class Context:
     """One invocation, as its handler sees it.
@@ -18,6 +20,7 @@ class Context:
     """
 
     __slots__ = (
+        "_binding",
         "_report",
         "app",
         "attempt",
@@ -45,6 +48,7 @@ class Context:
         attributes: dict[str, str] | None = None,
         scheduled_at: float | None = None,
         report: Callable[[float, str | None], None] | None = None,
+        binding: "Binding | None" = None,
     ) -> None:
         self.id = id
         self.kind = kind
@@ -57,6 +61,7 @@ class Context:
         self.attributes = attributes or {}
         self.scheduled_at = scheduled_at
         self._report = report
+        self._binding = binding
 
     @property
     def remaining(self) -> float:

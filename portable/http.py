@@ -60,7 +60,7 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """Adds a repeat instead of replacing."""
-        self._items.append((name.lower(), value))
+        self._items = [*self._items, (name.lower(), value)]
 
     def items(self) -> list[tuple[str, str]]:
         """Every (lower-case name, value), repeats apart, in order."""

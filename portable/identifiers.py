@@ -10,6 +10,7 @@ REQUEST_ID = Pattern(r"[A-Za-z0-9_.:-]{8,128}", re.ASCII)
 TRACEPARENT = Pattern(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 _source = Random()
+_getrandbits = _source.getrandbits
 _prefix = ""
 _parent = ""
 
@@ -28,7 +29,7 @@ if hasattr(os, "register_at_fork"):
 
 def new_ids() -> tuple[str, str]:
     """A new (request id, traceparent): the request id is the trace id, 8 bytes of the process and 8 of the request."""
-    trace = f"{_prefix}{_source.getrandbits(64):016x}"
+    trace = f"{_prefix}{_getrandbits(64):016x}"
     return trace, f"00-{trace}-{_parent}-01"
 
 

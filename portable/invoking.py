@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .binding import Handler, current_binding, current_context
+from .binding import Handler, current_context
 from .codec import kept_json
 from .context import Context
 from .errors import InvalidArgument, text_of
@@ -72,13 +72,12 @@ def invoke(dispatcher: "Dispatcher", handlers: dict[str, BackgroundHandler], inv
         attributes=invocation.attributes,
         scheduled_at=invocation.scheduled_at,
         report=reporter(planned, invocation),
+        binding=dispatcher.binding,
     )
     token = current_context.set(context)
-    binding_token = current_binding.set(dispatcher.binding)
     try:
         return run(dispatcher, planned, invocation, context)
     finally:
-        current_binding.reset(binding_token)
         current_context.reset(token)
 
 

@@ -518,6 +518,7 @@ def json_body(codec: Codec[Any], default: Any) -> Extract:
     def extract(request: Request, context: Context, form: FormData) -> Any:
         raw = request.body
         if raw:
+            check_content_type(request)
             try:
                 value = validate(raw)
                 if b"NaN" in raw or b"Infinity" in raw:

@@ -75,8 +75,6 @@ class Router(Generic[E]):
 
     def find(self, method: str, path: str) -> tuple[E, dict[str, str]] | None:
         """The common case of `match`, straight down the tree; None only says that `match` has to look."""
-        if "%" in path or "//" in path or "/." in path or not path.isascii() or not path.isprintable() or " " in path:
-            return None
         node = self._root
         values: list[str] = []
         parts = path.split("/")
@@ -86,8 +84,11 @@ class Router(Generic[E]):
         for segment in parts:
             following = node.literals.get(segment)
             if following is None:
+                # Literals of templates are plain; what fills a parameter may need decoding, or refusal.
                 following = node.parameter
-                if following is None or not segment:
+                if following is None or not segment or "%" in segment or " " in segment or segment[0] == ".":
+                    return None
+                if not segment.isascii() or not segment.isprintable():
                     return None
                 values.append(segment)
             node = following

@@ -115,18 +115,22 @@ def bound() -> Generator[tuple[State, Clock], None, None]:
     state = State(clock)
     factory: Any = state
     binding = Binding(app="unit", stage="test", adapter="memory", drivers=factory, profile=PROFILE, clock=clock)
-    token = current_binding.set(binding)
+    context = Context(
+        id="call", kind="http", handler="call", app="unit", stage="test", attempt=1, deadline=clock.now() + 60,
+        traceparent="", binding=binding,
+    )  # fmt: skip
+    token = current_context.set(context)
     try:
         yield state, clock
     finally:
-        current_binding.reset(token)
+        current_context.reset(token)
 
 
 @contextmanager
 def delivered(clock: Clock, id: str = "delivery", attempt: int = 1, seconds: float = 60) -> Generator[None, None, None]:
     context = Context(
         id=id, kind="task", handler="charge", app="unit", stage="test", attempt=attempt,
-        deadline=clock.now() + seconds, traceparent="",
+        deadline=clock.now() + seconds, traceparent="", binding=current_binding(),
     )  # fmt: skip
     token = current_context.set(context)
     try:
