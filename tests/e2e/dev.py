@@ -79,6 +79,8 @@ def environment(**changes: str) -> dict[str, str]:
     """The variables of a program run by a test: nothing of the machine's own about colours and logging."""
     dropped = ("NO_COLOR", "CI", "FORCE_COLOR", "PORTABLE_CRASH_AT")
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    if "PYTHONPATH" in changes and "PYTHONPATH" in kept:
+        changes = {**changes, "PYTHONPATH": os.pathsep.join((changes["PYTHONPATH"], kept["PYTHONPATH"]))}
     return {**kept, "TERM": "xterm", "PYTHONUNBUFFERED": "1", **changes}
 
 
@@ -203,13 +205,16 @@ class Dev:
             raise AssertionError(f"{error}\nstdout:\n{self.out}\nstderr:\n{self.err}") from None
 
     def serves(self) -> "Dev":
-        """Waits for the ready file of this process."""
+        """Waits for the ready file of this process; fails at once if the app does not load."""
+        said = len(self.err)
 
         def look() -> dict[str, Any] | None:
             self.must_run()
             try:
                 found: dict[str, Any] = json.loads(self.ready_file.read_text(encoding="utf-8"))
             except FileNotFoundError:
+                if "nothing is served yet" in self.err[said:]:
+                    raise AssertionError("the app does not load") from None
                 return None
             return found if found["pid"] == self.process.pid else None
 
