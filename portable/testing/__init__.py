@@ -4,31 +4,86 @@
 
     def test_a_note_is_kept() -> None:
         with running(app) as started:
-            response = started.request("POST", "/notes", body=b'{"text": "x"}')
+            assert started.client.post("/notes", json={"text": "x"}).status == 201
             started.drain()
 
-The conformance suite for adapters is in portable.testing.conformance.
+pytest has the same as fixtures, see plugin.py. The conformance suite for adapters is in portable.testing.conformance.
 """
 
-from contextlib import AbstractContextManager
-from typing import Literal
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
 
-from portable.adapter import Running, find_adapter
-from portable.app import App
-from portable.capabilities import profile_for
+if TYPE_CHECKING:
+    from portable.adapter import Running
+    from portable.app import App
 
-from .clock import ManualClock
+    from .client import Client, ClientResponse
+    from .clock import ManualClock
+    from .cookies import Cookies
+    from .running_app import AppClock, RunningApp
 
-__all__ = ["ManualClock", "Running", "running"]
+__all__ = ["AppClock", "Client", "ClientResponse", "Cookies", "ManualClock", "Running", "RunningApp", "running"]
+
+_started: set[int] = set()
+_starting = threading.Lock()
 
 
+@contextmanager
 def running(
-    app: App, *, profile: str | None = None, limits: Literal["refuse", "warn"] = "refuse"
-) -> AbstractContextManager[Running]:
-    """Runs `app` on the local adapter, in this process, with empty data until the block ends.
+    app: "App",
+    *,
+    adapter: str = "local",
+    profile: str | None = None,
+    limits: Literal["refuse", "warn"] = "refuse",
+) -> "Generator[RunningApp]":
+    """Runs `app` in this process, with empty data, until the block ends; nothing listens, nothing runs by itself.
 
-    What it gives sends requests (`request`), delivers what is queued (`drain`), moves the clock (`advance`), and more;
-    see portable.adapter.Running. `profile` says whose limits are in force (aws, gcp, azure, strictest; the app's targets
-    by default), `limits="warn"` only logs what they would refuse. Raises DeclarationError if it is declared wrongly.
+    `profile` says whose limits are in force (aws, gcp, azure, strictest; by default those of the app's targets),
+    `limits="warn"` only logs what they would refuse. `adapter` is the name of an installed one. Several apps may run at
+    once. Raises DeclarationError for an app that is declared wrongly, InvalidArgument for one that runs already.
     """
-    return find_adapter("local").running(app, profile=profile_for(profile, app.targets, limits))
+    from portable.adapter import find_adapter
+    from portable.capabilities import profile_for
+    from portable.errors import InvalidArgument
+
+    from .running_app import RunningApp
+
+    found, chosen = find_adapter(adapter), profile_for(profile, app.targets, limits)
+    with _starting:
+        if id(app) in _started:
+            raise InvalidArgument(
+                f"app {app.name!r} runs already",
+                hint="its resources have one place at a time: end the other `with running(app)` first",
+            )
+        _started.add(id(app))
+    try:
+        with found.running(app, profile=chosen) as started:
+            yield RunningApp(started)
+    finally:
+        with _starting:
+            _started.discard(id(app))
+
+
+if not TYPE_CHECKING:
+    # The pytest plugin is loaded wherever portable is installed, so that this package must cost nothing until it is
+    # used (PEP 562).
+    _HOMES = {
+        "AppClock": "portable.testing.running_app",
+        "Client": "portable.testing.client",
+        "ClientResponse": "portable.testing.client",
+        "Cookies": "portable.testing.cookies",
+        "ManualClock": "portable.testing.clock",
+        "Running": "portable.adapter",
+        "RunningApp": "portable.testing.running_app",
+    }
+
+    def __getattr__(name):
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(home), name)
+        return value
