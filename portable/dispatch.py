@@ -16,11 +16,12 @@ from .binding import Binding, current_context
 from .capabilities import strictest
 from .context import Context
 from .errors import HTTPError, InvalidArgument, LimitExceeded, Location, NotFound, PortableError
+from .extractors import EMPTY_FORM, parse_form, take_request
 from .http import CORS, Headers, Middleware, Request, Response
 from .identifiers import is_request_id, is_traceparent, new_ids
 from .invocation import Invocation, Outcome
 from .middleware import Stack, add_cors, check_cors, check_middleware, finish, is_preflight, start
-from .parameters import EMPTY_FORM, Parameter, Plan, parse_form, plan_route, take_request
+from .parameters import Parameter, Plan, plan_route
 from .routing import Router, segments, spelled
 from .specs import Route
 

@@ -4,8 +4,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from .errors import HTTPError, InvalidArgument
+from .extractors import FormData, check_content_coding
 from .http import Request, UploadFile
-from .parameters import FormData, check_content_coding
 
 MOST_FIELDS = 1000
 MOST_PART_HEADERS = 16

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from portable import HTTPError, InvalidArgument, Request, UploadFile
+from portable.extractors import FormData
 from portable.forms import parse_form, parse_multipart, parse_urlencoded
-from portable.parameters import FormData
 from portable.testing.conformance.http_exchange import multipart
 
 TYPE = "multipart/form-data; boundary=xyz"
