@@ -120,7 +120,7 @@ class Profile:
         if not self.warns:
             raise error
         where = caller_location()
-        place = (getattr(error, "limit", ""), *where)
+        place = (str(getattr(error, "limit", "")), where.file, where.line)
         if place in self._warned:
             return
         if len(self._warned) < MOST_PLACES:
