@@ -15,17 +15,19 @@ from .binding import Resource
 from .capabilities import strictest
 from .codec import Codec
 from .errors import DeclarationError, Location
+from .grants import Derived, derive
 from .handler_limits import check_handler_limits
 from .http import CORS
 from .invoking import plan
 from .manifest_json import manifest_schema, to_plain
 from .middleware import check_cors, check_middleware
-from .parameters import plan_route
+from .parameters import check_route
 from .routing import Router
 from .specs import (
     BucketEvent,
     BucketSpec,
     Delivery,
+    GrantSpec,
     Grouping,
     HandlerSpec,
     MountSpec,
@@ -38,6 +40,7 @@ from .specs import (
     TaskSpec,
     TopicSpec,
     Trigger,
+    WideningSpec,
 )
 from .static import StaticFolder
 from .tables import Table
@@ -91,6 +94,8 @@ class Manifest(NamedTuple):
     secrets: tuple[SecretSpec, ...]
     mounts: tuple[MountSpec, ...]
     statics: tuple[StaticSpec, ...]
+    grants: tuple[GrantSpec, ...]
+    widenings: tuple[WideningSpec, ...]
     models: dict[str, dict[str, Any]]
     root: str
 
@@ -113,12 +118,17 @@ class Manifest(NamedTuple):
         return manifest_schema(cls, FORMAT)
 
 
-def build_manifest(app: "App") -> Manifest:
-    """The Manifest of `app`. Raises the first of `declaration_errors`."""
+def build_manifest(app: "App", *, with_grants: bool = True) -> Manifest:
+    """The Manifest of `app`. Raises the first of `declaration_errors`.
+
+    Without grants it needs no look at the code: for the local runtime, which derives them when a handler first uses
+    something.
+    """
     found = declaration_errors(app)
     if found:
         raise found[0]
     parts = app.parts()
+    derived = derive(app) if with_grants else Derived((), ())
     return Manifest(
         format=FORMAT,
         app=AppSpec(app.name, app.functions, app.targets, app.cors, app.location),
@@ -142,6 +152,8 @@ def build_manifest(app: "App") -> Manifest:
         statics=tuple(
             sorted(spec._replace(path=full_path(part, spec.path)) for part in parts for spec in part.statics)
         ),
+        grants=derived.grants,
+        widenings=derived.widenings,
         models=_models(app),
         root=project_root(app.location.file),
     )
@@ -165,7 +177,7 @@ def declaration_errors(app: "App") -> list[DeclarationError]:
                 limits = (spec.timeout, spec.memory, app.targets, spec.location)
                 _collect(found, check_handler_limits, part.qualify(name), trigger, *limits)
             if isinstance(trigger, Route):
-                _collect(found, plan_route, handler.function, trigger, part.prefix, spec.location)
+                _collect(found, check_route, handler.function, trigger, part.prefix, spec.location)
                 for method in trigger.methods:
                     _collect(found, router.add, method, full_path(part, trigger.path), name, spec.location)
             else:

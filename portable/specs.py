@@ -152,6 +152,33 @@ class HandlerSpec(NamedTuple):
     location: Location
 
 
+class GrantSpec(NamedTuple):
+    """A right of a handler (or of what is mounted, `mount:/path`): one verb on one resource, and the lines that need it.
+
+    `how` is exact (followed in the code), widened (something could not be followed), declared (`uses=`) or implied (the
+    record of a task's own run).
+    """
+
+    handler: str
+    resource: str
+    verb: str
+    how: Literal["exact", "widened", "declared", "implied"]
+    locations: tuple[Location, ...]
+
+
+class WideningSpec(NamedTuple):
+    """Something in a handler's code that could not be followed, so that more of a resource was granted.
+
+    `instead` is what to write at the handler so that nothing has to be guessed.
+    """
+
+    handler: str
+    resource: str
+    what: str
+    location: Location
+    instead: str
+
+
 class MountSpec(NamedTuple):
     """An existing ASGI or WSGI application that answers everything below `path`."""
 

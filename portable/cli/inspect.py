@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from .grants import describe_grants, grants_value
 from .options import common, path_argument
 from .project import find_project, load_manifest
 from .render import Output, columns
@@ -12,11 +13,15 @@ from .triggers import summary
 
 @click.command("inspect")
 @path_argument
+@click.option("--grants", is_flag=True, help="Show what each handler may do, and the line that needs it.")
 @common
-def command(output: Output, path: str | None) -> None:
+def command(output: Output, path: str | None, grants: bool) -> None:
     """Show what the app at PATH (default: here) declares; with --json its manifest (docs/manifest.md)."""
     manifest = load_manifest(find_project(path))
-    output.data(manifest, describe(manifest))
+    if grants:
+        output.data(grants_value(manifest), describe_grants(manifest))
+    else:
+        output.data(manifest, describe(manifest))
 
 
 def describe(manifest: dict[str, Any]) -> str:

@@ -104,6 +104,7 @@ def test_the_version_is_the_packages(command: Command) -> None:
 
 def test_explain_shows_a_page_for_every_code_of_the_errors(command: Command) -> None:
     from portable import errors
+    from portable.deploy.diagnostics import FINDINGS
 
     codes = {
         value.code
@@ -111,7 +112,7 @@ def test_explain_shows_a_page_for_every_code_of_the_errors(command: Command) -> 
         if isinstance(value, type) and issubclass(value, errors.PortableError) and value is not errors.PortableError
     }
     listed = {entry["code"]: entry["title"] for entry in command("explain", "--json").json["codes"]}
-    assert set(listed) == codes
+    assert set(listed) == codes | set(FINDINGS)
     for code in sorted(codes):
         done = command("explain", code.lower(), "--json")
         assert done.json["code"] == code

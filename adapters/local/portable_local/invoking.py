@@ -78,7 +78,7 @@ def answer_of(request: list[str]) -> dict[str, Any]:
     root, module, attribute, folder, handler, payload = request
     from portable.cli.loading import load
 
-    loaded = load(root, module, attribute)
+    loaded = load(root, module, attribute, "wiring")
     if "faults" in loaded:
         return {"fault": loaded["faults"][0]}
     from portable.dispatch import Dispatcher

@@ -15,6 +15,7 @@ from portable.drivers import DeadLetter
 from portable.errors import InvalidArgument
 from portable.http import Request, Response
 from portable.invocation import Invocation, Outcome
+from portable.manifest import build_manifest
 from portable.schedules import fire_times
 from portable.testing.clock import ManualClock
 
@@ -182,7 +183,7 @@ def finishing(id: str, fence: int, outcome: Outcome) -> dict[str, Any]:
 @contextmanager
 def running(app: App, clock: MovableClock | None = None, *, profile: Profile | None = None) -> Generator[RunningApp]:
     """Runs `app` in this process with empty data until the block ends. Several threads may use its resources."""
-    wiring = translate(app.manifest().to_dict())
+    wiring = translate(build_manifest(app, with_grants=False).to_dict())
     moving = clock or ManualClock()
     engine = Engine(None, moving)
     store = LocalStore(engine)

@@ -1,9 +1,12 @@
 """What an app is bound to on this machine: drivers that speak to the store of a data folder."""
 
+from functools import partial
+
 from portable.app import App
 from portable.binding import Binding
 from portable.capabilities import Profile, strictest
 from portable.drivers import BucketDriver, DeadLetterDriver, TableDriver, TaskDriver, TopicDriver, ValueDriver
+from portable.permissions import Table, authorizer, permissions
 from portable.specs import BucketSpec, ParamSpec, SecretSpec, TableSpec, TaskSpec, TopicSpec
 
 from .buckets import LocalBucket
@@ -55,6 +58,13 @@ class LocalDrivers:
         return LocalTable(self.store, STATE_TABLE)
 
 
+def table_of(app: App) -> Table:
+    """The grants of an app, derived from its code when a handler first uses something."""
+    from portable.grants import derive
+
+    return permissions(derive(app).grants)
+
+
 def bind(app: App, store: Store, profile: Profile | None = None, *, stage: str = STAGE) -> Binding:
     """Attaches `app` to a data folder, with the limits of `profile` (by default its targets') in force."""
     binding = Binding(
@@ -64,6 +74,7 @@ def bind(app: App, store: Store, profile: Profile | None = None, *, stage: str =
         drivers=LocalDrivers(store, app.name),
         profile=profile or strictest(app.targets),
         clock=store.clock,
+        authorize=authorizer(app, partial(table_of, app)),
     )
     app.bind(binding)
     return binding

@@ -1,0 +1,228 @@
+"""Builtins that see names: getattr, globals, imports, eval, partial, and portable's own dead_letters."""
+
+import functools
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from portable.dead_letters import dead_letters
+
+from .atoms import (
+    ALL,
+    EMPTY,
+    SAME,
+    UNKNOWN,
+    UNKNOWNS,
+    Atom,
+    Instance,
+    Live,
+    Part,
+    Value,
+    join,
+)
+from .kinds import (
+    is_registry,
+    is_resource,
+    is_type,
+)
+from .libraries import Libraries
+from .relevance import Relevance
+from .sources import class_of, is_app_class, is_app_file, is_app_module, members
+from .state import module_resources, texts
+
+
+class Builtins(Libraries):
+    """Functions that are known by what they are."""
+
+    def __init__(self, classes: list[type], relevance: Relevance) -> None:
+        super().__init__(classes, relevance)
+        self._kept_letters: dict[str, Any] = {}
+        self._builtins: dict[int, Callable[[list[Value], dict[str, Value]], Value]] = {
+            id(function): answer
+            for function, answer in (
+                (getattr, self._getattr),
+                (setattr, self._setattr),
+                (vars, self._vars),
+                (globals, self._globals),
+                (locals, self._globals),
+                (type, self._type),
+                (__import__, self._import_module),
+                (importlib.import_module, self._import_module),
+                (functools.partial, self._partial),
+                (functools.wraps, self._wraps),
+                (functools.update_wrapper, self._update_wrapper),
+                (dead_letters, self._dead_letters),
+                (eval, self._evaluated),
+                (exec, self._evaluated),
+            )
+        }
+
+    def _getattr(self, given: list[Value], _: dict[str, Value]) -> Value:
+        if len(given) < 2:
+            return EMPTY
+        names = texts(given[1])
+        default = given[2] if len(given) > 2 else EMPTY
+        if names is not None:
+            return join(self.attribute(given[0], name) for name in names) | default
+        for atom in given[0]:
+            self._any_attribute(atom)
+        return UNKNOWNS | default | self._any_value(given[0])
+
+    def _wraps(self, _: list[Value], __: dict[str, Value]) -> Value:
+        return frozenset((SAME,))
+
+    def _update_wrapper(self, given: list[Value], _: dict[str, Value]) -> Value:
+        return given[0] if given else EMPTY
+
+    def _any_value(self, value: Value) -> Value:
+        """What a field of unknown name can hold."""
+        return join(self.read_all(atom) for atom in value)
+
+    def _any_attribute(self, atom: Atom) -> None:
+        """getattr with a name that is only known when it runs."""
+        what = "`getattr` with a name that is only known when it runs"
+        if isinstance(atom, Live) and is_resource(atom.held):
+            self.widen((atom.held), what)
+        elif isinstance(atom, Live) and isinstance(atom.held, ModuleType):
+            if is_app_module(atom.held):
+                self.widen_all(module_resources(members(atom.held), is_app_module), what)
+        elif isinstance(atom, Live) and is_registry(atom.held):
+            self.widen_all(module_resources({"": atom.held}, is_app_module), what)
+        elif atom is UNKNOWN:
+            self.guess_all(what)
+        elif isinstance(atom, Instance | Live):
+            self._any_member(atom, what)
+
+    def _any_member(self, atom: Atom, what: str) -> None:
+        if isinstance(atom, Live) and is_type(atom.held):
+            self._every_method(Instance(atom, "typed"), atom, f"{what}, which may be a method")
+            return
+        if isinstance(atom, Live) and not is_app_class(class_of(atom.held)):
+            return
+        cls = atom.cls if isinstance(atom, Instance) else self.atom(class_of(atom.held))
+        self._every_method(atom, cls, f"{what}, which may be a method")
+        held = self.read_all(atom)
+        if isinstance(atom, Live):
+            held |= (
+                join(self.live(part) for part in members(atom.held).values())
+                if hasattr(atom.held, "__dict__")
+                else held
+            )
+        self.escape(frozenset(part for part in held if not self.is_callable(part)), what)
+
+    def _setattr(self, given: list[Value], _: dict[str, Value]) -> Value:
+        if len(given) < 3:
+            return EMPTY
+        names = texts(given[1]) or {ALL}
+        for atom in given[0]:
+            for name in names:
+                self.write(atom, name, given[2])
+        return EMPTY
+
+    def _vars(self, given: list[Value], _: dict[str, Value]) -> Value:
+        return self.attribute(given[0], "__dict__") if given else self._globals([], {})
+
+    def _globals(self, _: list[Value], __: dict[str, Value]) -> Value:
+        return self.live(self.module_names())
+
+    def _type(self, given: list[Value], _: dict[str, Value]) -> Value:
+        if len(given) != 1:
+            self.escape(join(given), "type(), which makes a class")
+            return UNKNOWNS
+        found: list[Value] = []
+        for atom in given[0]:
+            if isinstance(atom, Instance):
+                found.append(frozenset((atom.cls,)))
+            elif isinstance(atom, Live):
+                found.append(self.live(class_of(atom.held)))
+            else:
+                found.append(UNKNOWNS)
+        return join(found)
+
+    def _evaluated(self, given: list[Value], _: dict[str, Value]) -> Value:
+        self.unclear("code that is made from text when it runs")
+        self.escape(join(given[1:]), "code that is made from text")
+        return UNKNOWNS
+
+    def _partial(self, given: list[Value], named: dict[str, Value]) -> Value:
+        if not given:
+            return EMPTY
+        part = Part(self.site)
+        self.write(part, "func", given[0])
+        for position, value in enumerate(given[1:]):
+            self.write(part, position, value)
+            fields = self.heap.setdefault(part, {})
+            fields.setdefault(position, EMPTY)
+        for name, value in named.items():
+            self.write(part, ("named", name), value)
+        return frozenset((part,))
+
+    def _dead_letters(self, given: list[Value], named: dict[str, Value]) -> Value:
+        """Which letters are meant is told by portable's own function; it does no I/O."""
+        found: list[Value] = []
+        registries = given[0] if given else named.get("registry", EMPTY)
+        handlers = given[1] if len(given) > 1 else named.get("handler", EMPTY)
+        for registry in registries:
+            for handler in handlers:
+                if not isinstance(registry, Live) or not isinstance(handler, Live):
+                    self.unclear("dead letters of a handler that is only known when it runs")
+                    continue
+                letters = dead_letters(registry.held, handler.held)
+                self._kept_letters.setdefault(letters.id, letters)
+                found.append(self.live(self._kept_letters[letters.id]))
+        return join(found)
+
+    def _import_module(self, given: list[Value], named: dict[str, Value]) -> Value:
+        names = texts(given[0]) if given else None
+        if names is None:
+            self.unclear("a module whose name is only known when it runs")
+            return UNKNOWNS
+        package = texts(given[1]) if len(given) > 1 else texts(named.get("package", EMPTY))
+        found: list[Value] = []
+        for name in names:
+            base = next(iter(package)) if package else str(self.module_names().get("__package__") or "")
+            full = importlib.util.resolve_name(name, base) if name.startswith(".") and base else name
+            found.append(self.module(full))
+        return join(found)
+
+    def module(self, name: str) -> Value:
+        """A module by its full name. One of the app's that is not loaded yet is imported; a library's is not."""
+        known = sys.modules.get(name)
+        if known is None and self.is_apps(name):
+            try:
+                known = importlib.import_module(name)
+            except Exception as error:
+                self.unclear(f"module {name!r}, which cannot be imported ({type(error).__name__}: {error})")
+        if known is None:
+            return UNKNOWNS
+        self.seen_module(known)
+        return self.live(known)
+
+    def is_apps(self, name: str) -> bool:
+        """Whether a module that is not loaded is one of the app's."""
+        parent, _, last = name.rpartition(".")
+        if parent:
+            package = sys.modules.get(parent)
+            if package is None and not self.is_apps(parent):
+                return False
+            if package is None:
+                try:
+                    package = importlib.import_module(parent)
+                except Exception:
+                    return False
+            paths: Any = getattr(package, "__path__", None)
+        else:
+            paths = None
+        for finder in sys.meta_path:
+            find = getattr(finder, "find_spec", None)
+            specification = find(name if parent else last, paths) if find is not None else None
+            if specification is not None:
+                return is_app_file(specification.origin) or specification.origin is None
+        return False
+
+    def seen_module(self, module: ModuleType) -> None:
+        """A module that code imports while it runs: its classes count from now on."""
+        raise NotImplementedError

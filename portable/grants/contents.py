@@ -1,0 +1,186 @@
+"""`value[key]`, `for x in value`, and values by their annotations."""
+
+import sys
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, cast, get_args, get_origin
+
+from portable.binding import Resource
+from portable.tables import Table
+
+from .atoms import ALL, EMPTY, UNKNOWN, Atom, Bound, Box, Instance, Live, Method, Run, Value, Verb, join
+from .following import Following
+from .kinds import STOP, is_container, is_interesting, is_task, is_type, referents
+from .sources import class_of, is_app_class, is_app_module
+from .state import MOST_CONSTANTS, constant, module_resources
+
+REACH_DEPTH, REACH_MOST = 6, 1000
+
+
+class Contents(Following):
+    """What containers hold, live ones and those that the analysis made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reached: dict[int, tuple[Any, list[Any]]] = {}
+        self._element_values: dict[int, tuple[Any, Value]] = {}
+
+    def reach(self, thing: Any) -> list[Any]:
+        """Resources, functions, instances and modules of the app that a library's object holds, not far below it."""
+        kept = self._reached.get(id(thing))
+        if kept is not None and kept[0] is thing:
+            return kept[1]
+        found: list[Any] = []
+        seen = {id(thing)}
+        level: list[Any] = [thing]
+        for _ in range(REACH_DEPTH):
+            below: list[Any] = []
+            for part in level:
+                for inner in referents(part):
+                    if id(inner) in seen or isinstance(inner, STOP) or len(seen) > REACH_MOST:
+                        continue
+                    seen.add(id(inner))
+                    if is_interesting(inner):
+                        found.append(inner)
+                    else:
+                        below.append(inner)
+            level = below
+        self._reached[id(thing)] = (thing, found)
+        return found
+
+    def item(self, value: Value, keys: Value) -> Value:
+        """`value[key]`."""
+        return join(self.item_of(atom, keys) for atom in value)
+
+    def item_of(self, atom: Atom, keys: Value) -> Value:
+        known = {constant(key) for key in keys}
+        exact = bool(known) and None not in known and len(known) == len(keys)
+        if isinstance(atom, Box):
+            if exact and atom.trust == "plain":
+                return join(self.read(atom, key) for key in known) | self.read(atom, ALL)
+            return self.read_all(atom)
+        if atom is UNKNOWN:
+            return frozenset((UNKNOWN,)) | self.read(UNKNOWN, ALL)
+        if isinstance(atom, Instance) or (isinstance(atom, Live) and is_app_class(class_of(atom.held))):
+            method = self.attribute_of(atom, "__getitem__") - {UNKNOWN}
+            return self.call_value(method, [keys], {}) | self.read(atom, ALL)
+        if not isinstance(atom, Live):
+            return self.contents_of(atom)
+        return self._live_item(atom, known if exact else None)
+
+    def _live_item(self, atom: Live, known: "set[Any] | None") -> Value:
+        thing: Any = atom.held
+        if is_type(thing) or get_origin(thing) is not None:
+            return frozenset((atom,))
+        written = join(self.read(atom, key) for key in known) | self.read(atom, ALL) if known else self.read_all(atom)
+        if is_container(thing) and known:
+            found = [written]
+            for key in known:
+                try:
+                    found.append(self.live(thing[key]))
+                except (LookupError, TypeError):
+                    found.append(EMPTY)
+            return join(found)
+        is_module = is_container(thing) and "__builtins__" in thing
+        if is_module or thing is sys.modules:
+            names: dict[str, Any] = thing if is_module else self.module_names()
+            what = "a module's names by one that is only known when it runs"
+            self.widen_all(module_resources(names, is_app_module), what)
+            return frozenset((UNKNOWN,)) | written
+        return written | self.contents_of(atom)
+
+    def contents(self, value: Value) -> Value:
+        """What iterating gives, and whatever else a container holds."""
+        return join(self.contents_of(atom) for atom in value)
+
+    def contents_of(self, atom: Atom) -> Value:
+        if isinstance(atom, Box):
+            return self.read_all(atom)
+        if atom is UNKNOWN:
+            return frozenset((UNKNOWN,)) | self.read(UNKNOWN, ALL)
+        if isinstance(atom, Method):
+            return self.contents_of(atom.owner)
+        if isinstance(atom, Instance):
+            return self._iterated(atom)
+        if not isinstance(atom, Live):
+            return EMPTY
+        thing: Any = atom.held
+        if is_container(thing):
+            return self.read_all(atom) | self._elements(thing)
+        if is_type(thing):
+            # An Enum, for instance.
+            members: Any = getattr(thing, "__members__", None)
+            return self._elements(members) if isinstance(members, Mapping) else EMPTY
+        if isinstance(thing, str | bytes | int | Resource | ModuleType):
+            return EMPTY
+        if is_app_class(class_of(thing)):
+            return self._iterated(atom)
+        return self.read_all(atom) | join(self.live(part) for part in self.reach(thing))
+
+    def _iterated(self, atom: Atom) -> Value:
+        found = self.read(atom, ALL)
+        for name in ("__iter__", "__aiter__", "__getitem__"):
+            method = frozenset(part for part in self.attribute_of(atom, name) if isinstance(part, Bound))
+            iterators = self.call_value(method, [frozenset((UNKNOWN,))] if name == "__getitem__" else [], {})
+            if name == "__getitem__":
+                found |= iterators
+                continue
+            found |= self.contents(frozenset(part for part in iterators if part != atom))
+            for step in ("__next__", "__anext__"):
+                found |= self.call_value(
+                    frozenset(p for p in self.attribute(iterators, step) if isinstance(p, Bound)), [], {}
+                )
+        return found
+
+    def _elements(self, thing: Any) -> Value:
+        kept = self._element_values.get(id(thing))
+        if kept is None or kept[0] is not thing:
+            kept = self._element_values[id(thing)] = (thing, self._elements_now(thing))
+        return kept[1]
+
+    def _elements_now(self, thing: Any) -> Value:
+        values: list[Any] = [*thing.values(), *thing.keys()] if isinstance(thing, Mapping) else list(thing)
+        found: set[Any] = set()
+        constants = 0
+        for value in values:
+            if class_of(value) in (str, int, bytes, bool):
+                constants += 1
+                if constants > MOST_CONSTANTS:
+                    found.add(UNKNOWN)
+                    continue
+            found |= self.live(value)
+        return frozenset(found)
+
+    def typed(self, annotation: Any, site: Any) -> Value:
+        """A value of an annotation as a library would make it: instances of the app's classes, else UNKNOWN."""
+        origin, arguments = get_origin(annotation), get_args(annotation)
+        if is_type(annotation) and is_app_class(annotation):
+            cls: Atom = self.atom(annotation)
+            instance = Instance(cls, "typed")
+            for below in annotation.__subclasses__():
+                if is_app_class(below):
+                    return frozenset((instance,)) | self.typed(below, site)
+            return frozenset((instance,))
+        if origin is None or not arguments:
+            return EMPTY if annotation in (str, int, float, bool, bytes, type(None)) else frozenset((UNKNOWN,))
+        if is_type(origin) and is_app_class(origin):
+            return self.typed(origin, site)
+        inner = join(self.typed(argument, site) for argument in arguments)
+        if is_type(origin) and issubclass(origin, dict | list | tuple | set | frozenset | Mapping):
+            box = Box((site, "typed", str(annotation)), "plain")
+            self.write(box, ALL, inner)
+            return frozenset((box,))
+        return inner
+
+    def verb_result(self, verb: Verb, site: Any) -> Value:
+        """What a verb of a resource gives: runs of a task, items of a table's model."""
+        resource = verb.held
+        if is_task(resource) and verb.name in ("send", "run"):
+            return frozenset((Run(resource),))
+        if isinstance(resource, Table):
+            model: Any = cast("Any", resource)._items.model.model
+            item = self.typed(model, site) if is_type(model) else frozenset((UNKNOWN,))
+            box = Box((resource.id, "items"), "plain")
+            self.write(box, ALL, item)
+            return item | frozenset((box,))
+        return frozenset((UNKNOWN,))

@@ -1,0 +1,410 @@
+"""What libraries do with what they are given: some hand it on or keep it, some call it, of most nothing is known.
+
+A library's function may call what it is given. A resource itself given to one that is not known to hand things on only
+is counted with every verb, and reported.
+"""
+
+import types
+from collections import deque
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+from .atoms import (
+    ALL,
+    EMPTY,
+    UNKNOWN,
+    UNKNOWNS,
+    Atom,
+    Bound,
+    Box,
+    Guess,
+    Instance,
+    Live,
+    Method,
+    Part,
+    Run,
+    Value,
+    Verb,
+    Written,
+    WrittenClass,
+    join,
+)
+from .instances import Instances
+from .kinds import (
+    is_container,
+    is_function,
+    is_registry,
+    is_resource,
+    is_task,
+    is_type,
+)
+from .sources import class_of, is_app_class, is_app_function, is_app_module, is_ours, members
+from .state import CONSTANTS, constant, module_resources
+
+KNOWN_MODULES = frozenset(
+    (
+        *(
+            "_asyncio",
+            "_collections",
+            "_contextvars",
+            "_functools",
+            "_heapq",
+            "_operator",
+            "_queue",
+            "_thread",
+            "_weakref",
+            "abc",
+            "asyncio",
+            "builtins",
+        ),
+        *(
+            "collections",
+            "concurrent",
+            "contextlib",
+            "contextvars",
+            "copy",
+            "dataclasses",
+            "datetime",
+            "enum",
+            "functools",
+            "heapq",
+            "itertools",
+            "logging",
+        ),
+        *(
+            "operator",
+            "pprint",
+            "queue",
+            "random",
+            "reprlib",
+            "statistics",
+            "threading",
+            "time",
+            "traceback",
+            "types",
+            "typing",
+            "warnings",
+            "weakref",
+        ),
+    )
+)
+"""Modules that hand things on, keep them, print them and call what they are given, and use no method `get` or `put`."""
+DATA_MODULES = frozenset(
+    ("builtins", "logging", "time", "datetime", "random", "warnings", "traceback", "pprint", "statistics")
+)
+"""Of these, functions give back plain data, but for those of GIVING."""
+GIVING = frozenset(
+    ("next", "aiter", "anext", "iter", "sorted", "reversed", "min", "max", "sum", "choice", "choices", "sample")
+)
+PASSING = frozenset(
+    ("submit", "to_thread", "run_in_executor", "call_soon", "call_soon_threadsafe", "call_later", "run")
+)
+STORING = frozenset(
+    ("append", "appendleft", "add", "insert", "extend", "extendleft", "update", "setdefault", "put", "put_nowait")
+)
+ITERATING: tuple[Any, ...] = (enumerate, zip, reversed, map, filter, memoryview)
+PLAIN_TYPES = (list, dict, set, tuple, frozenset, deque)
+
+
+class Libraries(Instances):
+    """Calls of what is not the app's, and what leaves the code that is followed."""
+
+    def is_callable(self, atom: Atom) -> bool:
+        if isinstance(atom, Live):
+            thing = atom.held
+            if is_resource(thing) and not is_task(thing):
+                return False
+            if is_task(thing) or is_function(thing):
+                return True
+            kind: Any = thing if is_type(thing) else class_of(thing)
+            return callable(thing) and is_app_class(kind)
+        return isinstance(atom, Written | Bound | Verb | Part | WrittenClass | Guess)
+
+    def deep(self, value: Value) -> Value:
+        """A value with everything that its containers hold."""
+        found: set[Any] = set()
+        stack = list(value)
+        while stack:
+            atom = stack.pop()
+            if atom in found:
+                continue
+            found.add(atom)
+            if isinstance(atom, Box):
+                stack.extend(self.read_all(atom))
+            elif isinstance(atom, Live) and is_container(atom.held):
+                stack.extend(self.contents_of(atom))
+            elif isinstance(atom, Part):
+                continue
+        return frozenset(found)
+
+    def escape(self, value: Value, what: str) -> None:
+        """`value` is handed to code that is not followed; `what` says to which."""
+        everything = self.deep(value)
+        flows = frozenset(atom for atom in everything if not self.is_callable(atom) and not isinstance(atom, Box))
+        for atom in everything:
+            self._escape_one(atom, what, flows)
+
+    def _escape_one(self, atom: Atom, what: str, flows: Value) -> None:
+        if isinstance(atom, Live) and is_resource(atom.held):
+            resource = atom.held
+            self.widen(resource, f"{resource.kind} {resource.name!r} is handed to {what}")
+        if isinstance(atom, Run):
+            self.use(atom.held, "run")
+        elif isinstance(atom, Verb):
+            self.use(atom.held, atom.name if atom.name in atom.held.verbs else "dead_letters")
+        elif self.is_callable(atom) and not isinstance(atom, Guess):
+            if isinstance(atom, Live) and is_type(atom.held):
+                self._library_made(Instance(atom, "typed"), atom)
+                return
+            self._called_back(frozenset((atom,)), flows)
+        elif isinstance(atom, Live) and isinstance(atom.held, ModuleType):
+            if is_app_module(atom.held):
+                reached = module_resources(members(atom.held), is_app_module)
+                self.widen_all(reached, f"module {atom.held.__name__} is handed to {what}")
+        elif isinstance(atom, Live) and is_registry(atom.held):
+            reached = module_resources({"": atom.held}, is_app_module)
+            self.widen_all(reached, f"{atom.held.name!r} is handed to {what}")
+        if isinstance(atom, Instance) or (isinstance(atom, Live) and self._is_app_instance(atom.held)):
+            self._escape_instance(atom, what)
+
+    def _escape_instance(self, atom: Atom, what: str) -> None:
+        if isinstance(atom, Instance) and atom.key[1] == "guessed":
+            return
+        if atom not in self.escaped:
+            self.escaped.add(atom)
+            self.write(UNKNOWN, "escaped", frozenset((atom,)))
+        cls = atom.cls if isinstance(atom, Instance) else self.atom(class_of(atom.held))
+        shown = cls.held.__qualname__ if isinstance(cls, Live) else cls.held[0].name
+        self._every_method(atom, cls, f"a method of {shown}, of which an object is handed to {what}")
+
+    def given_to_portable(self, value: Value, what: str, *, calls: bool = False) -> None:
+        """What portable does with what it is given: it lets pydantic look at models, reads files and iterables, and
+        with `calls` calls functions; no other method."""
+        for atom in self.deep(value):
+            if isinstance(atom, Instance) or (isinstance(atom, Live) and self._is_app_instance(atom.held)):
+                if isinstance(atom, Instance) and self._has_library_base(atom.cls):
+                    self._library_made(atom, atom.cls)
+                self.escaped_by_known(atom)
+                readers = frozenset(part for part in self.attribute_of(atom, "read") if isinstance(part, Bound))
+                self.call_value(readers, [UNKNOWNS], {})
+            elif not self.is_callable(atom):
+                self._escape_one(atom, what, EMPTY)
+            elif calls:
+                self.call_value(frozenset((atom,)), [UNKNOWNS], {})
+            elif isinstance(atom, Live) and is_task(atom.held):
+                self.widen(atom.held, f"task {atom.held.name!r} is handed to {what}")
+
+    def _library_call(
+        self, known: bool, name: str, positional: list[Value], named: dict[str, Value], owner: Atom | None
+    ) -> Value:
+        """Calls what a library's function is given, and gives what may come of it."""
+        given = join([*positional, *named.values()])
+        short = name.rpartition(".")[2]
+        if not known:
+            self.escape(given, f"`{name}`" if name else "an object of a library")
+            return UNKNOWNS
+        flows = frozenset(atom for atom in self.deep(given) if self.matters(atom))
+        results: list[Value] = []
+        box = Box((self.site, name), "known")
+        for position, value in enumerate(positional):
+            callables = frozenset(atom for atom in value if self.is_callable(atom))
+            if callables and short in PASSING:
+                results.append(self.call_value(callables, positional[position + 1 :], named))
+            elif callables:
+                results.append(self._called_back(callables, flows))
+        for name_, value in named.items():
+            callables = frozenset(atom for atom in value if self.is_callable(atom))
+            if callables and name_ == "target":
+                results.append(self._thread(callables, named))
+            elif callables and short not in PASSING:
+                results.append(self._called_back(callables, flows))
+        inner = frozenset(a for a in self.deep(given) if self.is_callable(a)) - join([*positional, *named.values()])
+        results.append(self._called_back(inner, flows))
+        for atom in flows:
+            if isinstance(atom, Instance) or (isinstance(atom, Live) and self._is_app_instance(atom.held)):
+                self.escaped_by_known(atom)
+        returned = join(results)
+        if short in PASSING:
+            self.write(box, ALL, returned)
+            return frozenset((box,)) | returned
+        self.write(box, ALL, flows | returned)
+        if isinstance(owner, Live) and short not in GIVING and module_of(owner.held) in DATA_MODULES:
+            return returned
+        return frozenset((box,)) | flows | returned
+
+    @staticmethod
+    def matters(atom: Atom) -> bool:
+        """Whether an atom is neither a container, whose contents count instead, nor a constant."""
+        return not isinstance(atom, Box) and not (isinstance(atom, Live) and class_of(atom.held) in CONSTANTS)
+
+    def _thread(self, callables: Value, named: dict[str, Value]) -> Value:
+        """threading.Thread(target=f, args=(...), kwargs={...})."""
+        arguments: list[Value] = []
+        keywords: dict[str, Value] = {}
+        for atom in named.get("args", EMPTY):
+            fields = self.fields(atom)
+            numbered = [fields[key] for key in sorted(key for key in fields if isinstance(key, int))]
+            arguments = [*numbered]
+            if ALL in fields:
+                keywords["*"] = fields[ALL]
+        for atom in named.get("kwargs", EMPTY):
+            keywords.update({key: value for key, value in self.fields(atom).items() if isinstance(key, str)})
+        return self.call_value(callables, arguments, keywords)
+
+    def _called_back(self, callables: Value, flows: Value) -> Value:
+        """A library calls a function with whatever it was given besides."""
+        arguments = (flows - callables) | UNKNOWNS
+        return self.call_value(callables, [arguments] * 8, {"**": arguments, "*": arguments})
+
+    def _library_type(self, thing: type[Any], positional: list[Value], named: dict[str, Value]) -> Value:
+        given = join([*positional, *named.values()])
+        kind: Any = thing
+        if issubclass(thing, PLAIN_TYPES) or kind in ITERATING:
+            return self._container(kind, positional, named)
+        if is_ours(thing.__module__):
+            self.given_to_portable(given, f"`{thing.__qualname__}`")
+            return UNKNOWNS
+        known = thing.__module__.partition(".")[0] in KNOWN_MODULES
+        found = self._library_call(known, thing.__qualname__, positional, named, None)
+        return EMPTY if thing.__module__ in DATA_MODULES and thing is not object else found
+
+    def _container(self, thing: type, positional: list[Value], named: dict[str, Value]) -> Value:
+        box = Box((self.site, thing.__name__), "plain")
+        if thing in (map, filter):
+            given = self.contents(join(positional[1:]))
+            columns = [self.contents(column) for column in positional[1:]]
+            self.write(box, ALL, given if thing is filter else EMPTY)
+            returned = self.call_value(positional[0] - UNKNOWNS, columns, {}) if positional else EMPTY
+            self.write(box, ALL, returned if thing is map else EMPTY)
+            return frozenset((box,))
+        for value in positional:
+            if thing in (dict, tuple, list) and len(value) == 1:
+                self._copy(box, next(iter(value)))
+            else:
+                self.write(box, ALL, self.contents(value))
+        callables = frozenset(atom for atom in join(positional) if self.is_callable(atom))
+        if callables and issubclass(thing, dict):
+            # A defaultdict's factory.
+            self.write(box, ALL, self.call_value(callables, [], {}))
+        if thing in (zip, enumerate):
+            pair = Box((self.site, "pair"), "plain")
+            for position, value in enumerate(positional if thing is zip else [EMPTY, *positional]):
+                self.write(pair, position, self.contents(value))
+            return frozenset((Box((self.site, "pairs"), "plain"),)) if self._paired(pair) else EMPTY
+        for name, value in named.items():
+            self.write(box, ALL if name in ("*", "**") else name, value)
+        return frozenset((box,))
+
+    def _paired(self, pair: Box) -> bool:
+        self.write(Box((self.site, "pairs"), "plain"), ALL, frozenset((pair,)))
+        return True
+
+    def _copy(self, box: Box, source: Atom) -> None:
+        """Keeps known keys apart."""
+        if isinstance(source, Box) and source.trust == "plain":
+            for key, value in list(self.fields(source).items()):
+                self.write(box, key, value)
+        elif isinstance(source, Live) and isinstance(source.held, dict):
+            for key, value in source.held.items():  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+                self.write(box, key if isinstance(key, str | int) else ALL, self.live(value))
+            self.write(box, ALL, self.read_all(source))
+        else:
+            self.write(box, ALL, self.contents_of(source))
+
+    def _call_library(self, atom: Live, positional: list[Value], named: dict[str, Value]) -> Value:
+        """A function of a library, or an object of one that can be called."""
+        thing: Any = atom.held
+        if not callable(thing):
+            return EMPTY
+        module = module_of(thing)
+        name = getattr(thing, "__name__", class_of(thing).__name__)
+        held = self.reach(thing)
+        owner = getattr(thing, "__self__", None)
+        if is_container(owner) and not is_type(thing):
+            return self._call_method(Method(self.atom(owner), name), positional, named)
+        if name == "methodcaller" and isinstance(thing, types.BuiltinFunctionType):
+            held = []
+        known = module.partition(".")[0] in KNOWN_MODULES
+        shown = name if module == "builtins" else f"{module}.{name}"
+        result = self._library_call(known, shown, positional, named, atom)
+        for inner in held:
+            result |= self._held_by(shown, inner, positional, named)
+        return result
+
+    def _held_by(self, shown: str, inner: Any, positional: list[Value], named: dict[str, Value]) -> Value:
+        """What a library's callable holds of the app: functions get what it is given, a resource may be used anyhow."""
+        if is_app_function(inner) or isinstance(inner, MethodType):
+            return self.call_value(self.live(inner), positional, named)
+        self.escape(self.live(inner), shown)
+        return EMPTY
+
+    def _call_method(self, atom: Method, positional: list[Value], named: dict[str, Value]) -> Value:
+        owner, name = atom.owner, atom.name
+        given = join([*positional, *named.values()])
+        if isinstance(owner, Box):
+            trust = owner.trust
+        else:
+            thing: Any = owner.held
+            if is_resource(thing):
+                self.given_to_portable(given, f"`{name}` of {thing.id}")
+                return UNKNOWNS
+            if is_container(thing):
+                trust = "plain"
+            else:
+                trust = "known" if class_of(thing).__module__.partition(".")[0] in KNOWN_MODULES else "foreign"
+        if trust == "plain":
+            return self._container_method(owner, name, positional, named)
+        if name in STORING and trust == "known":
+            self.write(owner, ALL, given)
+            return EMPTY
+        result = self._library_call(trust == "known", name, positional, named, owner)
+        if trust == "known":
+            self.write(owner, ALL, frozenset(part for part in self.deep(given) if not self.is_callable(part)))
+            result |= self.read_all(owner)
+        if isinstance(owner, Live):
+            for inner in self.reach(owner.held):
+                result |= self._held_by(
+                    f"`.{name}` of an object of {class_of(owner.held).__module__}", inner, [UNKNOWNS], {}
+                )
+            return result
+        return result | frozenset((owner,))
+
+    def _container_method(self, owner: Atom, name: str, positional: list[Value], named: dict[str, Value]) -> Value:
+        if name in STORING:
+            for position, value in enumerate(positional):
+                known = {constant(key) for key in positional[0]}
+                if name == "setdefault":
+                    if position == 1:
+                        for key in known:
+                            self.write(owner, ALL if key is None else key, value)
+                elif name in ("update", "extend", "extendleft") and len(value) == 1 and isinstance(owner, Box):
+                    self._copy(owner, next(iter(value)))
+                elif name in ("update", "extend", "extendleft"):
+                    self.write(owner, ALL, self.contents(value))
+                elif name != "insert" or position == 1:
+                    self.write(owner, ALL, value)
+            for key, value in named.items():
+                self.write(owner, ALL if key in ("*", "**") else key, value)
+            if name != "setdefault":
+                return EMPTY
+        if name in ("get", "pop", "setdefault", "__getitem__") and positional and positional[0]:
+            fallback = positional[1] if len(positional) > 1 else EMPTY
+            return self.item_of(owner, positional[0]) | fallback
+        contents = self.contents_of(owner)
+        if name == "items":
+            pair, pairs = Box((owner.key, "pair"), "plain"), Box((owner.key, "pairs"), "plain")
+            self.write(pair, 1, contents)
+            self.write(pair, 0, frozenset(a for a in contents if type(a.held) is str))
+            self.write(pairs, ALL, frozenset((pair,)))
+            return frozenset((pairs,))
+        callables = frozenset(atom for atom in join([*positional, *named.values()]) if self.is_callable(atom))
+        self.call_value(callables, [contents] * 2, {})
+        return contents | frozenset((owner,)) if name in ("copy", "values", "keys", "union") else contents
+
+
+def module_of(thing: Any) -> str:
+    """The name of the module that a library's object is of."""
+    if isinstance(thing, FunctionType):
+        # functools.wraps gives a wrapper the module of what it wraps.
+        return str(thing.__globals__.get("__name__", ""))
+    return str(getattr(thing, "__module__", None) or class_of(thing).__module__)

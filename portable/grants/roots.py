@@ -1,0 +1,352 @@
+"""From an App to what each of its handlers may reach."""
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple, cast, get_type_hints
+
+from portable.app import App, Service
+from portable.binding import Handler, Resource
+from portable.context import Context
+from portable.errors import Location
+from portable.permissions import uses_line
+from portable.specs import Delivery, GrantSpec, Route, WideningSpec
+
+from .atoms import EMPTY, UNKNOWN, Value
+from .kinds import is_type
+from .reading import Analysis
+from .relevance import Relevance
+from .sources import class_of, is_app_class, is_app_function, is_app_module, members
+from .state import Call, Use
+
+MOST_STEPS = 100_000
+MOST_IMPORTS = 20
+
+
+class Derived(NamedTuple):
+    """What the code needs: grants by handler, resource and verb, and what could not be followed."""
+
+    grants: tuple[GrantSpec, ...]
+    widenings: tuple[WideningSpec, ...]
+
+
+class Root(NamedTuple):
+    """Something that runs by itself: a handler with its middleware, or a mounted application."""
+
+    name: str
+    call: Call
+    location: Location
+    handler: Handler | None
+
+
+def analyse(app: App) -> Derived:
+    """Follows the code of every handler. Pure but for importing modules of the app that functions import."""
+    modules = app_modules(app)
+    roots: list[Root] = []
+    for _ in range(MOST_IMPORTS):
+        relevance = Relevance(modules)
+        classes = [cls for cls in classes_of(modules) if relevance.cls(cls)]
+        analysis = Analysis(classes, relevance, set(modules))
+        roots = list(roots_of(app, analysis))
+        settle(analysis, roots, app)
+        if not analysis.late:
+            break
+        # A function imports a module of the app: its classes count from the start.
+        modules = app_modules(app, analysis.late | set(modules))
+    return collect(app, roots)
+
+
+def settle(analysis: Analysis, roots: list[Root], app: App) -> None:
+    """Goes through what is stale, until nothing is."""
+    for root in roots:
+        analysis.waiting[root.call] = None
+    left = MOST_STEPS
+    while analysis.waiting:
+        analysis.evaluate(next(iter(analysis.waiting)))
+        left -= 1
+        if not left:
+            raise RuntimeError(f"the grants of {app.name!r} were not settled after {MOST_STEPS:,} steps")
+
+
+def roots_of(app: App, analysis: Analysis) -> Iterator[Root]:
+    """Handlers with their middleware, and mounted applications."""
+    for part in app.parts():
+        for name, handler in part.handlers.items():
+            qualified = part.qualify(name)
+            work = partial(enter_handler, analysis, app, part, handler)
+            call = Call(("root", qualified), work=work)
+            yield Root(qualified, call, handler.spec.location, handler)
+        for spec, application in part.mounts:
+            path = f"{part.prefix}{spec.path}".rstrip("/") or "/"
+            work = partial(enter_mount, analysis, app, part, spec.location, application)
+            yield Root(f"mount:{path}", Call(("mount", path), work=work), spec.location, None)
+
+
+def enter_handler(analysis: Analysis, app: App, part: Service, handler: Handler) -> Value:
+    """Calls a handler with what the framework gives it, and its middleware."""
+    if handler.spec.uses is None:
+        start_at(analysis, handler.spec.location)
+        function: Any = handler.function
+        analysis.call_value(analysis.live(function), [], arguments_of(analysis, function))
+        if isinstance(handler.spec.trigger, Route):
+            enter_middleware(analysis, app, part)
+    return EMPTY
+
+
+def start_at(analysis: Analysis, location: Location) -> None:
+    analysis.file, analysis.line, analysis.column = location.file, location.line, 0
+
+
+def enter_middleware(analysis: Analysis, app: App, part: Service) -> None:
+    for middleware in {id(found): found for found in (*app.middlewares, *part.middlewares)}.values():
+        analysis.call_value(analysis.live(cast("Any", middleware)), [frozenset((UNKNOWN,))], {})
+
+
+def enter_mount(analysis: Analysis, app: App, part: Service, location: Location, application: Any) -> Value:
+    """A mounted application calls every function of the app that it holds."""
+    start_at(analysis, location)
+    enter_middleware(analysis, app, part)
+    unknown: Value = frozenset((UNKNOWN,))
+    value = analysis.live(application)
+    if any(analysis.is_callable(atom) for atom in value):
+        analysis.call_value(value, [unknown] * 3, {})
+    for held in analysis.reach(application):
+        if is_app_function(held):
+            count = held.__code__.co_argcount + held.__code__.co_kwonlyargcount
+            analysis.call_value(analysis.live(held), [unknown] * count, {"**": unknown})
+        else:
+            analysis.escape(analysis.live(held), "a mounted application")
+    return EMPTY
+
+
+def arguments_of(analysis: Analysis, function: Any) -> dict[str, Value]:
+    """What the framework makes of a request or a payload for each parameter, by its annotation."""
+    inner = function
+    while hasattr(inner, "__wrapped__"):
+        inner = inner.__wrapped__
+    inner = getattr(inner, "__func__", inner)
+    if not isinstance(inner, FunctionType):
+        call = members(class_of(inner)).get("__call__")
+        if not isinstance(call, FunctionType):
+            return {}
+        inner = call
+    try:
+        hints = get_type_hints(inner)
+    except (NameError, TypeError, AttributeError):
+        hints = {}
+    code = inner.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    found: dict[str, Value] = {}
+    defaults = dict(
+        zip(reversed(code.co_varnames[: code.co_argcount]), reversed(inner.__defaults__ or ()), strict=False)
+    )
+    for name in names:
+        if name in ("self", "cls") and name not in hints:
+            continue
+        annotation = hints.get(name, Any)
+        value = EMPTY if annotation is Context else analysis.typed(annotation, ("parameter", name))
+        found[name] = value | (analysis.live(defaults[name]) if name in defaults else EMPTY)
+        made_by_library(analysis, value)
+    return found
+
+
+def made_by_library(analysis: Analysis, value: Value) -> None:
+    """Models are made by their library, which runs their validators."""
+    for atom in analysis.deep(value):
+        cls = getattr(atom, "cls", None)
+        if cls is not None:
+            analysis._library_made(atom, cls)
+
+
+# Modules and classes
+
+
+def app_modules(app: App, more: set[str] | None = None) -> dict[str, ModuleType]:
+    """The app's modules: those of its handlers and resources, and what they import, as far as it is loaded."""
+    start: set[str] = set(more or ())
+    for part in app.parts():
+        for handler in part.handlers.values():
+            start.add(str(getattr(handler.function, "__module__", "")))
+        start.update(str(getattr(middleware, "__module__", "")) for middleware in part.middlewares)
+    files = {location.file for location in locations(app)}
+    start.update(name for name, loaded in list(sys.modules.items()) if getattr(loaded, "__file__", None) in files)
+    found: dict[str, ModuleType] = {}
+    stack = sorted(start)
+    while stack:
+        name = stack.pop()
+        module = sys.modules.get(name)
+        if name in found or module is None or not is_app_module(module):
+            continue
+        found[name] = module
+        for value in list(members(module).values()):
+            if isinstance(value, ModuleType):
+                stack.append(value.__name__)
+            elif isinstance(value, FunctionType | type) or hasattr(class_of(value), "__module__"):
+                module_name = getattr(value, "__module__", None)
+                stack.append(str(module_name if isinstance(module_name, str) else class_of(value).__module__))
+    return found
+
+
+def locations(app: App) -> Iterator[Location]:
+    for part in app.parts():
+        yield part.location
+        yield from (resource.location for resource in part.resources.values())
+
+
+def classes_of(modules: dict[str, ModuleType]) -> list[type]:
+    """The app's classes that stand in its modules, with those inside them."""
+    found: dict[int, type] = {}
+    stack: list[Any] = [value for name in sorted(modules) for value in members(modules[name]).values()]
+    while stack:
+        value = stack.pop()
+        if is_type(value) and id(value) not in found and is_app_class(value):
+            found[id(value)] = value
+            stack.extend(members(value).values())
+    return sorted(found.values(), key=lambda cls: (cls.__module__, cls.__qualname__))
+
+
+# Results
+
+
+def collect(app: App, roots: list[Root]) -> Derived:
+    """The grants of every root, and every widening once with what to write instead."""
+    verbs = {resource.id: verbs_of(resource) for part in app.parts() for resource in part.resources.values()}
+    grants: list[GrantSpec] = []
+    widenings: list[WideningSpec] = []
+    for root in roots:
+        found: dict[tuple[str, str], GrantSpec] = {}
+        if root.handler is not None:
+            implied(root, found)
+        if root.handler is not None and root.handler.spec.uses is not None:
+            declared(root, found)
+        else:
+            sure, doubtful = reached(root.call)
+            add_exact(root, sure, found)
+            reports = add_widened(root, sure, doubtful, found, verbs)
+            instead = proposal(app, found)
+            widenings.extend(report._replace(instead=instead) for report in reports)
+        grants.extend(found.values())
+    return Derived(
+        tuple(sorted(grants, key=lambda grant: (grant.handler, grant.resource, grant.verb))),
+        tuple(sorted(set(widenings))),
+    )
+
+
+def proposal(app: App, found: dict[tuple[str, str], GrantSpec]) -> str:
+    """A `uses=` with the verbs that are sure; where none of a resource is, all of them, to choose from."""
+    wanted: dict[str, list[str]] = {}
+    handler = ""
+    for (resource, verb), grant in found.items():
+        handler = grant.handler
+        if grant.how == "exact":
+            wanted.setdefault(resource, []).append(verb)
+    for (resource, verb), grant in found.items():
+        if grant.how == "widened" and not any(g.how == "exact" and g.resource == resource for g in found.values()):
+            wanted.setdefault(resource, []).append(verb)
+    return uses_line(app, wanted, handler)
+
+
+def verbs_of(resource: Resource[Any]) -> tuple[str, ...]:
+    return resource.verbs
+
+
+def implied(root: Root, found: dict[tuple[str, str], GrantSpec]) -> None:
+    """A task's runner keeps the record of its runs and their progress."""
+    assert root.handler is not None
+    trigger = root.handler.spec.trigger
+    if isinstance(trigger, Delivery) and trigger.kind == "task":
+        resource = f"task:{trigger.source}"
+        found[resource, "report"] = GrantSpec(root.name, resource, "report", "implied", (root.location,))
+
+
+def declared(root: Root, found: dict[tuple[str, str], GrantSpec]) -> None:
+    assert root.handler is not None
+    for resource, verbs in root.handler.spec.uses or ():
+        for verb in verbs:
+            found[resource, verb] = GrantSpec(root.name, resource, verb, "declared", (root.location,))
+
+
+def reached(start: Call) -> tuple[set[Call], list[tuple[Call, str, int, str]]]:
+    """The calls that are surely made from one, and the doubtful ones: (call, file, line, doubt)."""
+    sure = closure_of(start)
+    doubtful = [
+        (target, file, line, doubt)
+        for call in sure
+        for (target, file, line), doubt in call.doubtful.items()
+        if target not in sure
+    ]
+    return sure, doubtful
+
+
+def closure_of(start: Call) -> set[Call]:
+    found: set[Call] = set()
+    stack = [start]
+    while stack:
+        call = stack.pop()
+        if call not in found:
+            found.add(call)
+            stack.extend(call.edges)
+    return found
+
+
+def add_exact(root: Root, calls: set[Call], found: dict[tuple[str, str], GrantSpec]) -> None:
+    places: dict[tuple[str, str], set[Location]] = {}
+    for call in calls:
+        for use in call.uses:
+            places.setdefault((use.resource, use.verb), set()).add(Location(use.file, use.line))
+    for (resource, verb), lines in places.items():
+        found[resource, verb] = GrantSpec(root.name, resource, verb, "exact", tuple(sorted(lines)))
+
+
+def add_widened(
+    root: Root,
+    sure: set[Call],
+    doubtful: list[tuple[Call, str, int, str]],
+    found: dict[tuple[str, str], GrantSpec],
+    verbs: dict[str, tuple[str, ...]],
+) -> list[WideningSpec]:
+    """What may be used besides, and why; nothing where it is surely used anyhow."""
+    reports: list[WideningSpec] = []
+
+    def widen(resource: str, verb: str, file: str, line: int) -> None:
+        known = found.get((resource, verb))
+        place = Location(file, line)
+        if known is None:
+            found[resource, verb] = GrantSpec(root.name, resource, verb, "widened", (place,))
+        elif known.how == "widened" and place not in known.locations:
+            found[resource, verb] = known._replace(locations=tuple(sorted({*known.locations, place})))
+
+    def whole(calls: set[Call]) -> None:
+        for call in calls:
+            for widening in call.widenings:
+                for verb in verbs.get(widening.resource, ()):
+                    widen(widening.resource, verb, widening.file, widening.line)
+                reports.append(
+                    WideningSpec(
+                        root.name, widening.resource, widening.what, Location(widening.file, widening.line), ""
+                    )
+                )
+
+    whole(sure)
+    seen: set[Call] = set(sure)
+    pending = sorted(doubtful, key=lambda entry: entry[1:])
+    while pending:
+        target, file, line, doubt = pending.pop(0)
+        if target in seen:
+            continue
+        below = closure_of(target) - seen
+        seen |= below
+        needed: set[Use] = {use for call in below for use in call.uses}
+        for use in sorted(needed):
+            known = found.get((use.resource, use.verb))
+            if known is None or known.how == "widened":
+                widen(use.resource, use.verb, use.file, use.line)
+                reports.append(WideningSpec(root.name, use.resource, doubt, Location(file, line), ""))
+        whole(below)
+        pending.extend(
+            (inner, inner_file, inner_line, inner_doubt)
+            for call in below
+            for (inner, inner_file, inner_line), inner_doubt in call.doubtful.items()
+        )
+    return reports

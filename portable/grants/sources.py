@@ -1,0 +1,254 @@
+"""Where code comes from: which files are the app's, and the syntax tree of a live function.
+
+Only files that are neither portable's own, nor the standard library's, nor an installed package's are read.
+"""
+
+import ast
+import os
+import site
+import sys
+import sysconfig
+import tokenize
+import weakref
+from collections.abc import Mapping
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple, cast
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def installed_folders() -> tuple[str, ...]:
+    """Folders whose files are not the app's."""
+    paths = sysconfig.get_paths()
+    found = [paths.get(name, "") for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    found += [*site.getsitepackages(), site.getusersitepackages()]
+    found.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return tuple({os.path.realpath(folder) + os.sep for folder in found if folder})
+
+
+INSTALLED = installed_folders()
+_known_files: dict[str, bool] = {}
+
+
+def is_app_file(file: str | None) -> bool:
+    """Whether a source file belongs to the app."""
+    if not file or file.startswith("<"):
+        return False
+    known = _known_files.get(file)
+    if known is None:
+        known = _known_files[file] = not os.path.realpath(file).startswith(INSTALLED)
+    return known
+
+
+def is_ours(module: object) -> bool:
+    """Whether a module's name is portable's or an adapter's."""
+    package = str(module).partition(".")[0]
+    return package == "portable" or package.startswith("portable_")
+
+
+def is_app_module(module: Any) -> bool:
+    """Whether a loaded module is one of the app's."""
+    name = getattr(module, "__name__", "")
+    return not is_ours(name) and is_app_file(getattr(module, "__file__", None))
+
+
+def is_app_function(function: object) -> bool:
+    """Whether a function's code is the app's (generated code of an app's module counts)."""
+    if not isinstance(function, FunctionType):
+        return False
+    names = function.__globals__
+    if is_ours(names.get("__name__", "")):
+        return False
+    file = function.__code__.co_filename
+    if is_app_file(file):
+        return True
+    return file.startswith("<") and is_app_file(names.get("__file__"))
+
+
+_known_classes: "weakref.WeakKeyDictionary[type, bool]" = weakref.WeakKeyDictionary()
+
+
+def is_app_class(cls: type) -> bool:
+    """Whether a class is defined by the app."""
+    known = _known_classes.get(cls)
+    if known is None:
+        known = _known_classes[cls] = _is_app_class(cls)
+    return known
+
+
+def _is_app_class(cls: type) -> bool:
+    name = cls.__module__
+    if name == "builtins" or is_ours(name):
+        return False
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    if file is not None and not file.startswith("<"):
+        return is_app_file(file)
+    if module is not None and name != "__main__" and getattr(module, "__spec__", None) is not None:
+        return False
+    # Defined by code that is no module any more: its functions tell.
+    return any(is_app_function(plain(value)) for value in members(cls).values())
+
+
+def plain(value: Any) -> Any:
+    """The function inside a staticmethod, classmethod or property."""
+    if isinstance(value, staticmethod | classmethod):
+        return getattr(value, "__func__", None)  # pyright: ignore[reportUnknownArgumentType]
+    return value.fget if isinstance(value, property) else value
+
+
+def members(thing: Any) -> Mapping[str, Any]:
+    """What an object, a class or a module holds by name; nothing of one without a `__dict__`."""
+    try:
+        return cast("Mapping[str, Any]", vars(thing))  # pyright: ignore[reportUnknownArgumentType]
+    except TypeError:
+        return {}
+
+
+def class_of(thing: object) -> type[Any]:
+    """`type(thing)`, of any type."""
+    return type(thing)
+
+
+class Scope(NamedTuple):
+    """The names of one function: which are its own, which of those inner functions use, which are declared global."""
+
+    own: frozenset[str]
+    shared: frozenset[str]
+    global_names: frozenset[str]
+    outer_names: frozenset[str]
+    is_generator: bool
+
+
+class Source:
+    """One parsed file."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        with tokenize.open(file) as opened:
+            self.tree = ast.parse(opened.read(), file)
+        self.by_line: dict[int, list[Definition]] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, DEFINITIONS):
+                decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
+                line = decorators[0].lineno if decorators else node.lineno
+                self.by_line.setdefault(line, []).append(node)
+
+    def find(self, code: CodeType) -> list[Definition]:
+        """The definitions that a code object may have been compiled from; several lambdas can share a line."""
+        wanted = [node for node in self.by_line.get(code.co_firstlineno, ()) if name_of(node) == code.co_name]
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        return [node for node in wanted if argument_names(node) == names]
+
+
+def name_of(node: Definition) -> str:
+    return "<lambda>" if isinstance(node, ast.Lambda) else node.name
+
+
+def argument_names(node: Definition) -> tuple[str, ...]:
+    """As code objects have them: positional ones, then those by keyword only."""
+    spec = node.args
+    return tuple(mangled.arg for mangled in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs))
+
+
+class Library:
+    """The parsed files of one analysis; a file that changed since it was parsed is parsed again."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, tuple[tuple[int, int], Source | None]] = {}
+        self._scopes: dict[int, tuple[Definition, Scope]] = {}
+
+    def source(self, file: str) -> Source | None:
+        """None for a file that cannot be read or is not Python."""
+        try:
+            status = os.stat(file)
+        except OSError:
+            return None
+        stamp = (status.st_mtime_ns, status.st_size)
+        kept = self._sources.get(file)
+        if kept is None or kept[0] != stamp:
+            try:
+                source: Source | None = Source(file)
+            except (OSError, SyntaxError, ValueError, RecursionError):
+                source = None
+            kept = self._sources[file] = (stamp, source)
+        return kept[1]
+
+    def definitions(self, function: FunctionType) -> list[Definition]:
+        """What a live function was written as; empty when its source cannot be had."""
+        source = self.source(function.__code__.co_filename)
+        return source.find(function.__code__) if source is not None else []
+
+    def scope(self, node: Definition) -> Scope:
+        kept = self._scopes.get(id(node))
+        if kept is None:
+            kept = self._scopes[id(node)] = (node, scope_of(node))
+        return kept[1]
+
+
+LIBRARY = Library()
+"""Kept between analyses, so that a test suite parses each file once."""
+
+
+def scope_of(node: Definition) -> Scope:
+    """Which names of a function are its own. Names of comprehensions count as the function's."""
+    spec = node.args
+    own = set(argument_names(node))
+    own.update(extra.arg for extra in (spec.vararg, spec.kwarg) if extra is not None)
+    global_names: set[str] = set()
+    outer_names: set[str] = set()
+    inner: set[str] = set()
+    generator = False
+    body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
+    while body:
+        part = body.pop()
+        if isinstance(part, DEFINITIONS):
+            if not isinstance(part, ast.Lambda):
+                own.add(part.name)
+                body.extend(part.decorator_list)
+            body.extend([*part.args.defaults, *(value for value in part.args.kw_defaults if value is not None)])
+            inner |= used_names(part)
+            continue
+        if isinstance(part, ast.ClassDef):
+            own.add(part.name)
+            inner |= used_names(part)
+            body.extend([*part.bases, *part.decorator_list, *(keyword.value for keyword in part.keywords)])
+            continue
+        if isinstance(part, ast.Global):
+            global_names.update(part.names)
+        elif isinstance(part, ast.Nonlocal):
+            outer_names.update(part.names)
+        elif isinstance(part, ast.Yield | ast.YieldFrom):
+            generator = True
+        own.update(bound_names(part))
+        body.extend(ast.iter_child_nodes(part))
+    own -= global_names | outer_names
+    return Scope(frozenset(own), frozenset(own & inner), frozenset(global_names), frozenset(outer_names), generator)
+
+
+def bound_names(node: ast.AST) -> list[str]:
+    """The names that one node binds by itself."""
+    if isinstance(node, ast.Name):
+        return [node.id] if isinstance(node.ctx, ast.Store) else []
+    if isinstance(node, ast.Import):
+        return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [alias.asname or alias.name for alias in node.names]
+    if isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+        return [node.name] if node.name else []
+    if isinstance(node, ast.MatchMapping):
+        return [node.rest] if node.rest else []
+    return []
+
+
+def used_names(node: ast.AST) -> set[str]:
+    """Every name in a definition, and those that it takes from outside by name."""
+    found: set[str] = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            found.add(part.id)
+        elif isinstance(part, ast.Nonlocal):
+            found.update(part.names)
+    return found
