@@ -1,36 +1,21 @@
 """Exchange: published rates, conversion at a date, and a refresh that only adds what is new."""
 
-import json
 import threading
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 
 import pytest
-from fatfire.app import app
 from fatfire.models import RateMonth
 from fatfire.services.exchange import RateBook
 from fatfire.services.exchange.source import months_since, packaged_file
 from fatfire.services.exchange.store import load_rates, rates
 
 from portable import InvalidArgument, Unavailable
-from portable.adapter import Running
-from portable.testing import running
+from portable.testing import RunningApp
 
 SMALL = b"Date,USD,JPY,XXX,\n2026-10-05,1.10,170.00,N/A,\n2026-10-02,1.25,160.00,N/A,\n2026-09-30,1.20,161.00,N/A,\n"
-
-
-@pytest.fixture
-def started() -> Iterator[Running]:
-    with running(app) as found:
-        yield found
-
-
-def get(started: Running, path: str) -> tuple[int, Any]:
-    answer = started.request("GET", path)
-    return answer.status, json.loads(answer.body)
 
 
 def book() -> RateBook:
@@ -83,7 +68,7 @@ def test_a_bad_rates_file_is_refused_with_the_line(content: bytes, said: str) ->
         months_since(content, "")
 
 
-@pytest.mark.usefixtures("started")
+@pytest.mark.usefixtures("running_app")
 def test_the_packaged_history_is_loaded_once() -> None:
     first = load_rates()
     assert first.months >= 334
@@ -93,7 +78,7 @@ def test_the_packaged_history_is_loaded_once() -> None:
     assert oldest.days["1999-01-04"]["USD"] == "1.1789"
 
 
-@pytest.mark.usefixtures("started")
+@pytest.mark.usefixtures("running_app")
 def test_a_refresh_adds_only_what_is_new() -> None:
     whole = months_since(packaged_file(), "")
     last = whole[-1]
@@ -104,25 +89,27 @@ def test_a_refresh_adds_only_what_is_new() -> None:
     assert rates.require("EUR", last.month) == last
 
 
-def test_the_schedule_loads_the_rates(started: Running) -> None:
-    assert get(started, "/api/exchange/rates")[0] == 503
-    started.fire("exchange.after_publication")
-    started.drain()
-    status, found = get(started, "/api/exchange/rates?base=AUD&on=2026-10-31")
-    assert (status, found["published"]) == (200, "2026-10-30")
+def test_the_schedule_loads_the_rates(running_app: RunningApp) -> None:
+    assert running_app.client.get("/api/exchange/rates").status == 503
+    running_app.fire("exchange.after_publication")
+    running_app.drain()
+    answer = running_app.client.get("/api/exchange/rates", params={"base": "AUD", "on": "2026-10-31"})
+    found = answer.json()
+    assert (answer.status, found["published"]) == (200, "2026-10-30")
     assert Decimal(found["rates"]["USD"]) == Decimal("0.702465")  # 1.1172 / 1.5904
     assert Decimal(found["rates"]["AUD"]) == 1
 
 
-def test_conversion_over_http(started: Running) -> None:
+def test_conversion_over_http(running_app: RunningApp) -> None:
     load_rates()
-    _, found = get(started, "/api/exchange/convert?amount=100&base=USD&quote=AUD&on=2026-11-01")
+    client = running_app.client
+    found = client.get("/api/exchange/convert?amount=100&base=USD&quote=AUD&on=2026-11-01").json()
     assert (found["published"], found["result"]) == ("2026-10-30", "142.36")  # 100 / 1.1172 * 1.5904
-    status, problem = get(started, "/api/exchange/convert?amount=100&base=USD&quote=ZZZ&on=2026-11-01")
-    assert status == 422
-    assert "ZZZ" in problem["detail"]
-    assert get(started, "/api/exchange/rates?base=ZZZ")[0] == 422
-    assert get(started, "/api/exchange/rates?on=1998-12-31")[0] == 503
+    unknown = client.get("/api/exchange/convert?amount=100&base=USD&quote=ZZZ&on=2026-11-01")
+    assert unknown.status == 422
+    assert "ZZZ" in unknown.json()["detail"]
+    assert client.get("/api/exchange/rates?base=ZZZ").status == 422
+    assert client.get("/api/exchange/rates?on=1998-12-31").status == 503
 
 
 @pytest.fixture
@@ -145,18 +132,17 @@ def published() -> Iterator[str]:
     server.server_close()
 
 
-def test_the_rates_come_from_the_address_that_is_set(started: Running, published: str) -> None:
-    started.set_value("param", "exchange.rates-url", f"{published}/rates.csv")
+def test_the_rates_come_from_the_address_that_is_set(running_app: RunningApp, published: str) -> None:
+    running_app.set_param("exchange.rates-url", f"{published}/rates.csv")
     assert load_rates().latest == date(2026, 10, 5)
     assert {month.month for month in rates.query("EUR").items} == {"2026-09", "2026-10"}
 
 
-def test_an_address_that_does_not_answer_is_unavailable(started: Running, published: str) -> None:
-    started.set_value("param", "exchange.rates-url", f"{published}/gone")
+def test_an_address_that_does_not_answer_is_unavailable(running_app: RunningApp, published: str) -> None:
+    running_app.set_param("exchange.rates-url", f"{published}/gone")
     with pytest.raises(Unavailable):
         load_rates()
-    started.set_value("param", "exchange.rates-url", "file:///etc/hostname")
-    started.advance(360)  # a value is read again after 6 minutes at most
+    running_app.set_param("exchange.rates-url", "file:///etc/hostname")
     with pytest.raises(InvalidArgument):
         load_rates()
     assert rates.query("EUR").items == []

@@ -1,19 +1,16 @@
 """fatfire from outside, over HTTP: statements in, net worth out, checked against values worked out another way."""
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fatfire.app import app
 from fatfire.services.core.ledger import transactions
 from fatfire.services.integration.store import statements
 from samples.independent import net_worth_of_the_samples
 
-from portable.adapter import Running
-from portable.testing import running
+from portable.testing import RunningApp
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 
@@ -21,14 +18,13 @@ SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 class Household:
     """The API as a client sees it."""
 
-    def __init__(self, started: Running) -> None:
+    def __init__(self, started: RunningApp) -> None:
         self.started = started
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        headers = [] if body is None else [("content-type", "application/json")]
-        raw = b"" if body is None else json.dumps(body).encode()
-        answer = self.started.request(method, path, headers=headers, body=raw)
-        return answer.status, json.loads(answer.body) if answer.body else None
+        client = self.started.client
+        answer = client.request(method, path) if body is None else client.request(method, path, json=body)
+        return answer.status, answer.json() if answer.body else None
 
     def get(self, path: str) -> Any:
         status, found = self.call("GET", path)
@@ -47,9 +43,8 @@ class Household:
 
 
 @pytest.fixture
-def empty() -> Iterator[Household]:
-    with running(app) as started:
-        yield Household(started)
+def empty(running_app: RunningApp) -> Household:
+    return Household(running_app)
 
 
 @pytest.fixture
@@ -293,11 +288,12 @@ def test_the_signed_address_is_for_one_file(me: Household) -> None:
 
 
 def test_the_page_answers_with_all_its_parts(empty: Household) -> None:
-    page = empty.started.request("GET", "/")
+    client = empty.started.client
+    page = client.get("/")
     assert page.status == 200
-    assert (page.headers.get("content-type") or "").startswith("text/html")
+    assert page.headers["content-type"].startswith("text/html")
     assert b"<title>Net worth" in page.body
     assert b"http://" not in page.body.replace(b"http://www.w3.org/", b"")
     assert b"https://" not in page.body
     for part in ("style.css", "app.js", "chart.js", "format.js", "theme.js", "flame.svg"):
-        assert empty.started.request("GET", f"/{part}").status == 200, part
+        assert client.get(f"/{part}").status == 200, part
