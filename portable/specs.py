@@ -153,7 +153,7 @@ class HandlerSpec(NamedTuple):
 
 
 class GrantSpec(NamedTuple):
-    """A right of a handler (or of what is mounted, `mount:/path`): one verb on one resource, and the lines that need it.
+    """A right of a handler (or of what is mounted: `mount:/path`): one verb on one resource, and who needs it.
 
     `how` is exact (followed in the code), widened (something could not be followed), declared (`uses=`) or implied (the
     record of a task's own run).

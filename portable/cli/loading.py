@@ -23,7 +23,8 @@ OURS = ("portable", "importlib", "runpy")
 def load(root: str, module: str, attribute: str, wanted: str = "manifest") -> Answer:
     """`{"manifest": ...}` or `{"faults": [...], "trace": ...}`; never raises for a fault of the app.
 
-    With `wanted` "openapi" it is `{"openapi": ...}`.
+    With `wanted` "openapi" it is `{"openapi": ...}`; with "wiring" the manifest is without grants, which take a look at
+    all of the code.
     """
     sys.path.insert(0, root)
     file = os.path.join(root, *module.split("."))
@@ -92,12 +93,16 @@ def describe(module: ModuleType, attribute: str, wanted: str = "manifest") -> An
     found: object = getattr(module, attribute, None)
     setting = f'[tool.portable] app = "{module.__name__}:{{name}}" in pyproject.toml'
     if isinstance(found, App):
+        if wanted == "check":
+            from .checking import checked
+
+            return {wanted: checked(found)}
         errors = declaration_errors(found)
         if errors:
             return failed([portable_error_fault(error) for error in errors], None)
         if wanted == "openapi":
             return {wanted: found.openapi()}
-        return {"manifest": build_manifest(found, with_grants=with_grants).to_dict()}
+        return {"manifest": build_manifest(found, with_grants=wanted != "wiring").to_dict()}
     if found is not None:
         kind = "a Service, which is only a part of one" if isinstance(found, Service) else f"a {type(found).__name__}"
         raise LoadError(
