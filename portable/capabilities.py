@@ -225,7 +225,8 @@ def strictest(targets: Iterable[str]) -> Profile:
 
     Raises ConfigurationError for none, or for one that there is not.
     """
-    wanted = [provider for provider in PROVIDERS if provider in set(targets)]
+    chosen = set(targets)
+    wanted = [provider for provider in PROVIDERS if provider in chosen]
     if len(wanted) == len(PROVIDERS):
         return load_profile()
     if not wanted:

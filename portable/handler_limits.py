@@ -29,20 +29,24 @@ def check_handler_limits(
     kind = kind_of(trigger)
     most = SECONDS[kind]
     if type(timeout) is not int or not 1 <= timeout <= most:
-        most = max(profile.value(LONGEST[kind]) for profile in _profiles(targets))
+        limit = max((profile.limit(LONGEST[kind]) for profile in _profiles(targets)), key=lambda limit: limit.value)
+        most = int(limit.value)
         if type(timeout) is not int or not 1 <= timeout <= most:
             raise DeclarationError(
                 f"{name}: timeout {timeout!r} is not 1-{most} whole seconds, "
-                f"what {whose(targets)} gives such a handler",
+                f"what {whose(targets)} gives such a handler ({limit.name}, from {limit.provider})",
                 hint="work that takes longer goes into a task" if kind == "http" else "cut it into several tasks",
                 location=location,
             )
     if memory is not None and memory not in MEMORY_SIZES:
         free = [profile for profile in _profiles(targets) if not profile.memory_sizes]
-        largest = max((profile.value("memory_mb") for profile in free), default=0)
-        if type(memory) is not int or not SMALLEST_MB <= memory <= largest:
+        limits = [profile.limit("memory_mb") for profile in free or _profiles(targets)]
+        limit = max(limits, key=lambda limit: limit.value)
+        largest = int(limit.value)
+        if type(memory) is not int or not free or not SMALLEST_MB <= memory <= largest:
             raise DeclarationError(
-                f"{name}: memory {memory!r} is not a size that {whose(targets)} has",
+                f"{name}: memory {memory!r} is not a size that {whose(targets)} has "
+                f"({limit.name}, from {limit.provider})",
                 hint=f"{SMALLEST_MB} to {largest} (MB)" if free else f"one of {', '.join(map(str, MEMORY_SIZES))} (MB)",
                 location=location,
             )

@@ -17,7 +17,7 @@ def check_retry(what: str, policy: RetryPolicy, location: Location) -> RetryPoli
     attempts, low, high = policy
     if type(attempts) is not int or not 1 <= attempts <= MOST_ATTEMPTS:
         raise DeclarationError(
-            f"{what}: max_attempts={attempts!r} is not 1-{MOST_ATTEMPTS}",
+            f"{what}: max_attempts={attempts!r} is not 1-{MOST_ATTEMPTS} (task_attempts, from gcp)",
             hint="1 means: never again",
             location=location,
         )

@@ -18,6 +18,7 @@ from .streams import silence_stdout
 FAILED, USAGE, BUG, INTERRUPTED = 1, 2, 70, 130
 ISSUES = "https://github.com/portable-serverless/portable/issues"
 VERBS = {
+    "check": "Report what is wrong, or would be on some provider.",
     "completion": "Shell completion for bash, zsh or fish.",
     "config": "Set, read and list the app's params.",
     "dev": "Run the app on this machine, with reload.",

@@ -203,7 +203,7 @@ def load_manifest(project: Project) -> dict[str, Any]:
     return load_described(project, "manifest")
 
 
-def load_described(project: Project, wanted: Literal["manifest", "openapi"]) -> dict[str, Any]:
+def load_described(project: Project, wanted: Literal["manifest", "openapi", "check"]) -> dict[str, Any]:
     """What the app declares, as JSON values, made by a process of its own. Raises AppFailure with all that is wrong.
 
     What the app writes while it is imported goes to stderr.

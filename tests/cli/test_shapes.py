@@ -105,8 +105,8 @@ def test_a_verb_prints_one_json_document_of_its_shape(command: Command, shop: Pa
 
 
 def test_every_verb_has_a_shape_here_or_a_test_of_its_own() -> None:
-    # `inspect` and `openapi` print documents that have published schemas; `dev` runs until it is interrupted.
-    assert {what.partition(" ")[0] for what in SHAPES} | {"inspect", "openapi", "dev"} == set(VERBS)
+    # `check`, `inspect` and `openapi` print documents that have published schemas; `dev` runs until it is interrupted.
+    assert {what.partition(" ")[0] for what in SHAPES} | {"check", "inspect", "openapi", "dev"} == set(VERBS)
 
 
 def test_inspect_prints_the_manifest(command: Command, shop: Path) -> None:

@@ -181,6 +181,15 @@ def test_limits_are_those_of_the_provider_that_was_named(project: Path, profile:
         assert dev.post("/?size=1000").status == 204
 
 
+def test_limits_that_only_warn_let_it_pass_and_say_so_once(project: Path) -> None:
+    write(project, {"app.py": LIMITS})
+    with started(project, "--limits", "warn") as dev:
+        for _ in range(2):
+            assert dev.serves().post(f"/?size={60 * 1024}").status == 204
+        dev.says(r"\(task_body_bytes, from azure\)")
+    assert f"{dev.out}{dev.err}".count("(task_body_bytes, from azure)") == 1
+
+
 def test_an_unknown_profile_is_a_usage_error(project: Path) -> None:
     done = portable("dev", project, "--as", "ibm")
     assert (done.code, done.out) == (2, "")

@@ -1,0 +1,108 @@
+"""An app in which nothing is to be found: what is the same everywhere, and what only looks as if it were not."""
+
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import BaseModel, Field
+
+from portable import App, Change
+
+app = App("clean", functions="app")
+
+
+class Note(BaseModel):
+    id: str
+    text: str = Field(max_length=10_000)
+
+
+notes = app.table("notes", Note, indexes={"by_text": ("text",)})
+files = app.bucket("files")
+changed = app.topic("changed", Note)
+
+PAUSE = 0.01
+_cache: dict[str, str] = {}
+_connection: object = None
+
+
+def connection() -> object:
+    """Made once: a cache."""
+    global _connection
+    if _connection is None:
+        _connection = object()
+    return _connection
+
+
+def cached(key: str) -> str:
+    if key not in _cache:
+        _cache[key] = key.upper()
+    return _cache[key]
+
+
+@app.post("/notes", uses=[notes.can("put"), changed.can("publish")])
+def create(note: Note) -> Note:
+    notes.put(note)
+    changed.publish(note)
+    seen: list[str] = []
+    seen.append(cached(note.id))
+    connection()
+    return note
+
+
+@app.get("/notes/{id}", uses=[notes.can("require", "put"), changed.can("publish")])
+def read(id: str) -> Note:
+    time.sleep(PAUSE)
+    return notes.require(id)
+
+
+@app.post("/quizzes", uses=[notes.can("put"), changed.can("publish")])
+def wait_for_all() -> int:
+    threads = [threading.Thread(target=connection) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    one = threading.Thread(target=connection)
+    one.start()
+    one.join()
+    return len(threads)
+
+
+@app.task
+def summarise(id: str) -> None:
+    with tempfile.TemporaryDirectory() as folder, open(Path(folder) / "text", "w") as file:
+        file.write(id)
+    Path("/tmp/portable-clean").write_text(id)
+    with open("/etc/hostname") as other:
+        other.read()
+
+
+@app.post("/summaries")
+def summaries(id: str) -> str:
+    files.put(f"{id}.txt", b"text")
+    summarise.send(id, delay=timedelta(minutes=15))
+    return files.signed_url(f"{id}.txt", expires_in=60 * 60).url
+
+
+@changed.subscribe
+def index(note: Note) -> None:
+    counts: dict[str, int] = {}
+    counts[note.id] = 1
+
+
+@notes.on_change
+def noticed(change: Change[Note]) -> None:
+    native = {"native": change.pk}
+    native.get("native")
+
+
+@app.cron("0 3 * * *")
+def nightly() -> None:
+    files.put("latest.txt", datetime.now(UTC).isoformat().encode())
+
+
+@app.cron("0 3 * * *")
+def nightly_too() -> None:
+    cached("night")
