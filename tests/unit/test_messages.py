@@ -69,7 +69,9 @@ def test_ids_sort_by_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "id", ["01ARZ3NDEKTSV4RRFFQ69G5FAV", "be75d47a61b585a3f23a21bacf56ef38", "a", "0", "a" * 128, "5f2a-3b.c:d_e"], ids=str
+    "id",
+    ["01ARZ3NDEKTSV4RRFFQ69G5FAV", "be75d47a61b585a3f23a21bacf56ef38", "a", "0", "a" * 128, "5f2a-3b.c:d_e"],
+    ids=str,
 )
 def test_ids_of_ours_and_of_providers_are_taken(id: str) -> None:
     assert check_message_id(id, "run", "task:work") == id

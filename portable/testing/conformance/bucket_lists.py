@@ -184,7 +184,7 @@ class BucketListConformance:
     def test_random_keys_list_as_the_contract_says(self, harness: Harness) -> None:
         seed = 20_261_124
         source = random.Random(seed)
-        print(f"seed {seed}")  # noqa: T201 - to repeat a failure
+        print(f"seed {seed}")
 
         def word() -> str:
             while True:
