@@ -3,10 +3,12 @@
 #   make test    every check and every test but the slow ones
 # and two more for those who work on portable itself:
 #   make test-full   the slow tests too
-#   make bench       the benchmarks
+#   make bench       the benchmarks, into docs/benchmarks.md; BENCH="--quick --only http" for a part
 
 PYTHON ?= python3
 VENV := .venv
+BENCH_VENV := .venv-bench
+BENCH ?= --write docs/benchmarks.md
 BIN := $(VENV)/bin
 WORKERS ?= 2
 DEMO_NEEDS := "ofxtools>=0.9.5" "CurrencyConverter>=0.18"
@@ -50,8 +52,13 @@ test: lint
 test-full: lint
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not live"
 
-bench: $(VENV)/.dev
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+$(BENCH_VENV)/.made: $(VENV)/.made pyproject.toml benchmarks/requirements.txt
+	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt --editable .
+	@touch $@
+
+bench: $(BENCH_VENV)/.made
+	$(BENCH_VENV)/bin/python benchmarks/run.py $(BENCH)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

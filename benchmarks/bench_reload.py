@@ -1,12 +1,11 @@
 """From a save to the first answer of the new code: `portable dev` against the reloading servers of others, in one run.
 
-    python benchmarks/bench_reload.py [--edits 21] [--peers PYTHON] [--check]
+    python benchmarks/bench_reload.py [--quick] [--rounds 21] [--write docs/benchmarks.md] [--check]
 
 Each edit replaces a constant of an app with a pydantic body, and the clock runs from the return of the write until an
 answer on a fresh connection has the new constant. Meanwhile two other clients ask without a pause, one on a kept
-connection; what is refused, reset or not answered with 200 is lost. Peers (benchmarks/requirements.txt) are measured
-when they are installed for `--peers`, a Python interpreter, by default this one. `--check` exits 1 when the median of
-`portable dev` is over 60 ms or it lost a request.
+connection; what is refused, reset or not answered with 200 is lost. A round is an edit. `--check` exits 1 when the
+median of `portable dev` is over 60 ms or it lost a request. Not interleaved: a server that is not edited watches too.
 """
 
 import argparse
@@ -28,9 +27,11 @@ from typing import NamedTuple, Self
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from measure import machine
+import options as common
+from findings import Findings, Table, Target, number, versions
 
 GOAL_MS = 60.0
+OURS = "portable dev"
 START_SECONDS = 60.0
 EDIT_SECONDS = 30.0
 PAUSE_SECONDS = 0.5
@@ -108,11 +109,12 @@ class Candidate(NamedTuple):
     needs: str
 
 
-def candidates(peers: str) -> list[Candidate]:
+def candidates() -> list[Candidate]:
+    peers = sys.executable
     chalice = json.dumps({"version": "2.0", "app_name": "bench", "stages": {"dev": {}}})
     return [
         Candidate(
-            "portable dev",
+            OURS,
             PORTABLE,
             {},
             [sys.executable, "-P", "-m", "portable", "dev", "--port", "{port}"],
@@ -269,32 +271,50 @@ def installed(candidate: Candidate) -> bool:
     return test.returncode == 0
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--edits", type=int, default=21)
-    parser.add_argument("--peers", default=sys.executable, metavar="PYTHON")
-    parser.add_argument("--check", action="store_true")
-    options = parser.parse_args()
-    print(machine())
-    print(f"{options.edits} edits each, {PAUSE_SECONDS} s apart, two clients asking meanwhile")
-    print(
-        f"{'':28} {'median':>9} {'ratio':>7} {'minimum':>9} {'maximum':>9} {'answered':>9} {'lost':>6}   (milliseconds)"
+def run(options: argparse.Namespace) -> Findings:
+    result = Findings(
+        "reload",
+        common.command_of(__file__, options),
+        f"{options.rounds} edits each, {PAUSE_SECONDS} s apart, two clients asking meanwhile.",
+        versions=versions("portable-serverless", "uvicorn", "starlette", "chalice"),
     )
+    rows: list[list[str]] = []
     first: Found | None = None
-    for candidate in candidates(options.peers):
-        if not installed(candidate):
-            print(f"{candidate.name:28} not measured: {candidate.needs} not installed for {candidate.python}")
+    for candidate in candidates():
+        if not common.is_wanted(candidate.name, options):
             continue
-        found = measure(candidate, options.edits)
+        if not installed(candidate):
+            result.missing.append(f"{candidate.name}: {candidate.needs} are not installed")
+            continue
+        found = measure(candidate, options.rounds)
         first = first or found
         median = statistics.median(found.milliseconds)
-        ratio = median / statistics.median(first.milliseconds)
-        print(
-            f"{candidate.name:28} {median:9.1f} {ratio:7.1f} {min(found.milliseconds):9.1f} "
-            f"{max(found.milliseconds):9.1f} {found.answered:9} {found.lost:6}"
+        rows.append(
+            [
+                candidate.name,
+                number(median),
+                number(median / statistics.median(first.milliseconds)),
+                number(min(found.milliseconds)),
+                number(max(found.milliseconds)),
+                f"{found.answered:,}",
+                str(found.lost),
+            ]
         )
-    assert first is not None
-    return 1 if options.check and (statistics.median(first.milliseconds) > GOAL_MS or first.lost) else 0
+        if candidate.name == OURS:
+            result.targets = [
+                Target("save to the new code's answer, median", GOAL_MS, median, at_most=True, unit="ms"),
+                Target("requests lost", 0, found.lost, at_most=True, unit=""),
+            ]
+    columns = ("server", "median", f"x {OURS}", "minimum", "maximum", "answered", "lost")
+    result.tables = [Table("From a save to the first answer of the new code, ms", columns, rows)]
+    return result
+
+
+def main() -> int:
+    parser = common.parser(__doc__)
+    options = parser.parse_args()
+    options.rounds = options.rounds or (None if options.quick else 21)
+    return common.main(run, options)
 
 
 if __name__ == "__main__":

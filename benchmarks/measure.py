@@ -1,11 +1,84 @@
 """Interleaved measurement: the candidates take turns in random order, so that a noisy machine hits all alike."""
 
-import platform
 import random
 import statistics
+import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+Figures = dict[str, dict[str, list[float]]]
+"""Candidate -> figure -> one value for each round."""
+Round = Callable[[], Mapping[str, float]]
+Name = TypeVar("Name")
+
+ROUNDS = 15
+QUICK_ROUNDS = 3
+MOST_CALLS = 200_000
+
+
+def turns(candidates: Mapping[Name, Round], *, rounds: int, seed: int) -> dict[Name, dict[str, list[float]]]:
+    """Calls every candidate `rounds` times, in a new random order each time; what its figures were."""
+    order = list(candidates)
+    shuffle = random.Random(seed).shuffle
+    figures: dict[Name, dict[str, list[float]]] = {name: {} for name in order}
+    for _ in range(rounds):
+        shuffle(order)
+        for name in order:
+            for figure, value in candidates[name]().items():
+                figures[name].setdefault(figure, []).append(value)
+    return figures
+
+
+def timed(calls: int, call: Callable[[], object], cpu: Callable[[], float]) -> Mapping[str, float]:
+    """Calls `call` so often: calls per second, and CPU microseconds for each by the clock `cpu` (seconds)."""
+    used = cpu()
+    start = time.perf_counter()
+    for _ in range(calls):
+        call()
+    seconds = time.perf_counter() - start
+    return {"rate": calls / seconds, "cpu": (cpu() - used) / calls * 1e6}
+
+
+def timed_threads(
+    threads: int, calls: int, call: Callable[[], object], cpu: Callable[[], float]
+) -> Mapping[str, float]:
+    """As `timed`, from so many threads at once: `calls` of each of them. Raises what a thread raised."""
+    failures: list[BaseException] = []
+    barrier = threading.Barrier(threads + 1)
+
+    def work() -> None:
+        barrier.wait()
+        try:
+            for _ in range(calls):
+                call()
+        except BaseException as error:
+            failures.append(error)
+
+    running = [threading.Thread(target=work) for _ in range(threads)]
+    for thread in running:
+        thread.start()
+    used = cpu()
+    barrier.wait()
+    start = time.perf_counter()
+    for thread in running:
+        thread.join()
+    seconds = time.perf_counter() - start
+    if failures:
+        raise failures[0]
+    return {"rate": calls * threads / seconds, "cpu": (cpu() - used) / (calls * threads) * 1e6}
+
+
+def calibrated(call: Callable[[int], object], seconds: float) -> int:
+    """How many calls take about so long: `call(n)` makes n of them. At least 1."""
+    calls = 1
+    while True:
+        start = time.perf_counter()
+        call(calls)
+        took = time.perf_counter() - start
+        if took > seconds / 4 or calls >= MOST_CALLS:
+            return max(1, min(MOST_CALLS, round(calls * seconds / took)))
+        calls *= 4
 
 
 def cpu_rounds(
@@ -15,36 +88,20 @@ def cpu_rounds(
 
     A candidate is (make an input, call with it); inputs are made before the clock starts.
     """
-    order = list(candidates)
-    shuffle = random.Random(seed).shuffle
-    figures: dict[str, list[float]] = {name: [] for name in order}
-    for _ in range(rounds):
-        shuffle(order)
-        for name in order:
-            make, call = candidates[name]
-            inputs = [make() for _ in range(calls)]
-            start = time.process_time()
-            for given in inputs:
-                call(given)
-            figures[name].append((time.process_time() - start) / calls * 1e6)
-    return figures
+
+    def one(make: Callable[[], Any], call: Callable[[Any], object]) -> Mapping[str, float]:
+        inputs = [make() for _ in range(calls)]
+        start = time.process_time()
+        for given in inputs:
+            call(given)
+        return {"cpu": (time.process_time() - start) / calls * 1e6}
+
+    rows = {name: (lambda pair=pair: one(*pair)) for name, pair in candidates.items()}
+    return {name: found["cpu"] for name, found in turns(rows, rounds=rounds, seed=seed).items()}
 
 
-def report(figures: dict[str, list[float]], reference: str, unit: str) -> None:
-    """Prints medians and minima with their ratios to the reference."""
-    print(f"{'':28} {'median':>9} {'ratio':>7} {'minimum':>9} {'ratio':>7}   ({unit})")
-    base = figures[reference]
-    for name, values in figures.items():
-        median, least = statistics.median(values), min(values)
-        print(f"{name:28} {median:9.2f} {median / statistics.median(base):7.3f} {least:9.2f} {least / min(base):7.3f}")
-
-
-def machine() -> str:
-    """The machine in one line."""
-    name = "unknown processor"
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            name = next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or name
-    return f"{name}, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+def ratio(figures: Figures, one: str, other: str, figure: str) -> float | None:
+    """The ratio of two candidates' medians; None if one was not measured."""
+    if one not in figures or other not in figures or not figures[one] or not figures[other]:
+        return None
+    return statistics.median(figures[one][figure]) / statistics.median(figures[other][figure])
