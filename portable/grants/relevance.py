@@ -16,7 +16,7 @@ from typing import Any
 
 from portable.binding import Registry, Resource
 
-from .kinds import is_container, is_type, referents
+from .kinds import is_container, is_registry, is_resource, is_type, referents
 from .sources import class_of, is_app_class, is_app_function, is_app_module, is_ours, members, plain
 from .state import module_resources
 
@@ -38,6 +38,7 @@ class Relevance:
         self._names: set[str] = set()
         """Names of methods that matter: `x.name` may be one of them."""
         functions = functions_of(modules)
+        self._listed: set[CodeType] = {function.__code__ for function, _ in functions}
         grown = True
         while grown:
             grown = False
@@ -145,18 +146,30 @@ class Relevance:
             return self._module(thing)
         if isinstance(thing, FunctionType):
             if is_app_function(thing):
-                return thing.__code__ in self._matters or self._known.get(thing.__code__, False)
+                return self._function_now(thing)
             return depth < 4 and self._held(thing, depth)
         if is_type(thing):
             return is_app_class(thing) and any(
                 inner.__code__ in self._matters if isinstance(inner, FunctionType) else self.thing(inner, depth + 1)
-                for base in thing.__mro__
+                for base in (*thing.__mro__, type(thing))
                 if is_app_class(base)
                 for name, value in members(base).items()
                 if name not in UNINTERESTING and depth < 4
                 for inner in (inner_functions(value) or ([] if is_type(value) else [value]))
             )
         return depth < 4 and self._object(thing, depth)
+
+    def _function_now(self, function: FunctionType) -> bool:
+        """As far as it is known; a function that the modules do not show is tested when it is met."""
+        code = function.__code__
+        if code in self._matters or code in self._listed or code in self._known:
+            return code in self._matters or self._known.get(code, False)
+        self._listed.add(code)
+        if self._test(function):
+            self._matters.add(code)
+            return True
+        self._listed.discard(code)
+        return False
 
     def _object(self, thing: Any, depth: int) -> bool:
         if isinstance(thing, MethodType):
@@ -167,7 +180,7 @@ class Relevance:
         if is_container(thing):
             values: list[Any] = list(thing.values()) if hasattr(thing, "values") else list(thing)
             return len(values) > MOST_ELEMENTS or any(self.thing(value, depth + 1) for value in values)
-        if is_app_class(class_of(thing)) and self.thing(class_of(thing)):
+        if is_app_class(class_of(thing)) and self.thing(class_of(thing), depth + 1):
             return True
         if is_ours(class_of(thing).__module__):
             return False
@@ -224,20 +237,38 @@ def inner_functions(value: Any) -> list[Any]:
     return [part for part in found if isinstance(part, FunctionType)]
 
 
+DEPTH = 4
+
+
+def deeper(value: Any) -> list[Any]:
+    """What an object holds, if it is small: containers, fields of models, partials."""
+    if isinstance(value, (*PLAIN, ModuleType)) or is_resource(value) or is_registry(value):
+        return []
+    if is_container(value):
+        found: list[Any] = list(value.values()) if hasattr(value, "values") else list(value)
+    else:
+        found = referents(value)
+    return [part for part in found[:MOST_ELEMENTS] if not isinstance(part, PLAIN)]
+
+
 def functions_of(modules: dict[str, ModuleType]) -> list[tuple[FunctionType, bool]]:
     """Every function of the app that its modules hold, and whether it is a method of a class."""
     found: dict[int, tuple[FunctionType, bool]] = {}
     seen: set[int] = set()
-    stack: list[tuple[Any, bool]] = [(value, False) for name in modules for value in members(modules[name]).values()]
+    stack: list[tuple[Any, bool, int]] = [
+        (value, False, DEPTH) for name in modules for value in members(modules[name]).values()
+    ]
     while stack:
-        value, is_method = stack.pop()
+        value, is_method, depth = stack.pop()
         if id(value) in seen:
             continue
         seen.add(id(value))
         if is_type(value):
             if is_app_class(value):
-                stack.extend((inner, True) for inner in members(value).values())
+                stack.extend((inner, True, depth) for inner in members(value).values())
             continue
+        if depth and not isinstance(value, FunctionType) and not is_ours(class_of(value).__module__):
+            stack.extend((part, is_method, depth - 1) for part in deeper(value))
         inner = (
             value._function if class_of(value).__module__ == "portable.tasks" and hasattr(value, "_function") else value
         )
@@ -246,7 +277,7 @@ def functions_of(modules: dict[str, ModuleType]) -> list[tuple[FunctionType, boo
                 found[id(function)] = (function, is_method or found.get(id(function), (None, False))[1])
             for cell in function.__closure__ or ():
                 try:
-                    stack.append((cell.cell_contents, is_method))
+                    stack.append((cell.cell_contents, is_method, depth))
                 except ValueError:
                     continue
     return list(found.values())
