@@ -42,6 +42,9 @@ class ServeOptions(NamedTuple):
     """Whose limits are in force; None: those of the app's targets."""
     limits: Literal["refuse", "warn"] = "refuse"
     workers: int = 4
+    debug: bool = False
+    """An editor may attach; no time limits."""
+    debug_port: int | None = None
     as_json: bool = False
 
 

@@ -26,6 +26,7 @@ PROFILES = ("strictest", "portable", *PROVIDERS)
 @click.option("--as", "profile", type=click.Choice(PROFILES), help="Whose limits are in force (default: the targets').")
 @click.option("--limits", type=click.Choice(("refuse", "warn")), default="refuse", help="What passing a limit does.")
 @click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, help="Background runs at a time.")
+@click.option("--debug", metavar="[PORT]", is_flag=False, flag_value="", help="Let an editor attach (default: 5678).")
 @click.option("--reset", metavar="TABLE", multiple=True, help="Erase a table's items first (repeatable).")
 @common
 def command(
@@ -39,6 +40,7 @@ def command(
     profile: str | None,
     limits: Literal["refuse", "warn"],
     workers: int,
+    debug: str | None,
     reset: tuple[str, ...],
 ) -> int:
     """Run the app at PATH (default: here) on this machine, until interrupted.
@@ -46,6 +48,10 @@ def command(
     An edit is served as soon as it is saved; one that does not import leaves the last good version serving.
     """
     refuse_windows()
+    if debug and not debug.isdecimal() and path is None:
+        # `portable dev --debug FOLDER`: the port was left out.
+        path, debug = debug, ""
+    debug_port = port_of(debug) if debug else None
     project = find_project(path)
     folder = data_folder(project, data)
     ready = resolved(ready_file) if ready_file is not None else None
@@ -66,9 +72,18 @@ def command(
             profile=profile,
             limits=limits,
             workers=workers,
+            debug=debug is not None,
+            debug_port=debug_port,
             as_json=output.as_json,
         )
     )
+
+
+def port_of(text: str) -> int:
+    """What --debug names. Raises Misuse."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise Misuse(f"--debug {text}: that is no port", hint="0 to 65535, or left out")
+    return int(text)
 
 
 def refuse_windows(platform: str = sys.platform) -> None:

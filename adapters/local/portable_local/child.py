@@ -22,6 +22,7 @@ from portable.capabilities import profile_for
 from portable.dispatch import Dispatcher
 from portable.errors import PortableError
 
+from . import breakpoints
 from .modules import installed_modules, sources_first
 from .processes import die_with_parent
 from .transport import Channel
@@ -87,6 +88,7 @@ def run(settings: dict[str, Any]) -> int:
     known = set(sys.modules)
     channel = Channel.connect(settings["socket"])
     channel.send(["hello", settings["child"], settings["role"]])
+    breakpoints.prepare(settings, channel)
     started = time.monotonic()
     try:
         loaded = load(settings)
@@ -133,7 +135,7 @@ def load(settings: dict[str, Any]) -> Loaded:
     from portable.cli.loading import failed, load, user_trace
     from portable.cli.project import portable_error_fault
 
-    answer = load(settings["root"], settings["module"], settings["attribute"])
+    answer = load(settings["root"], settings["module"], settings["attribute"], "wiring")
     # `load` puts the folder first once more.
     sys.path.remove(settings["root"])
     if "faults" in answer:

@@ -6,6 +6,7 @@ when a worker ends, and kills one whose time is over; what a dead supervisor lef
 
 import os
 import random
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
@@ -51,8 +52,9 @@ class Run(NamedTuple):
 class Desk:
     """The workers of the current generation, and those of earlier ones until they are through."""
 
-    def __init__(self, loop: Loop, fleet: Fleet, submit: Submit, most: int) -> None:
+    def __init__(self, loop: Loop, fleet: Fleet, submit: Submit, most: int, *, has_limits: bool = True) -> None:
         self._loop = loop
+        self._has_limits = has_limits
         self._fleet = fleet
         self._submit = submit
         self._most = most
@@ -191,10 +193,27 @@ class Desk:
     def _give(self, child: Child, delivery: Delivery, asker: Peer | None, seconds: float) -> None:
         assert child.peer is not None
         del self._waiting[child.number]
-        timer = self._loop.after(seconds + GRACE, lambda: self._too_long(child))
+        timer = self._limit(child, seconds + GRACE)
         self._running[child.number] = Run(delivery, timer, asker, seconds)
         self.started += 1
         self._loop.send(child.peer, delivery)
+
+    def _limit(self, child: Child, seconds: float) -> Timer:
+        if not self._has_limits:
+            return Timer(0.0, nothing)
+        return self._loop.after(seconds, lambda: self._too_long(child))
+
+    def hold_up(self, child: Child, is_held_up: bool) -> None:
+        """Stops the clock of what a worker is at, or lets it run on: the user looks at a breakpoint."""
+        run = self._running.get(child.number)
+        if run is None or not self._has_limits:
+            return
+        run.timer.cancel()
+        if is_held_up:
+            left = max(GRACE, run.timer.at - time.monotonic())
+            self._running[child.number] = run._replace(timer=Timer(left, nothing))
+        else:
+            self._running[child.number] = run._replace(timer=self._limit(child, run.timer.at))
 
     def _too_long(self, child: Child) -> None:
         self._late.add(child.number)
@@ -256,3 +275,7 @@ class Desk:
 
 def ignore_failure(delivery: Delivery, outcome: dict[str, Any], is_last: bool) -> None:
     """Until somebody wants to know."""
+
+
+def nothing() -> None:
+    """The time limit of what has none."""

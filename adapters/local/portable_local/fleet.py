@@ -31,6 +31,8 @@ class Child:
         self.pid: int | None = None
         self.peer: Peer | None = None
         self.is_ready = False
+        self.is_held_up = False
+        """It waits for the user at a breakpoint: no time limit counts."""
         self.is_leaving = False
         """It was told to stop, drain or die: its end is no news."""
         self.failure: dict[str, Any] | None = None
@@ -57,7 +59,7 @@ class Fleet:
 
     def _start_zygote(self) -> None:
         ours, theirs = socket.socketpair()
-        settings = {"control": theirs.fileno()}
+        settings = {"control": theirs.fileno(), "debug": self._settings["debug"]}
         with theirs:
             # A process group of its own: Ctrl-C is for the supervisor, who ends the others in order.
             self._process = subprocess.Popen(
@@ -95,7 +97,14 @@ class Fleet:
             self.kill(child)
             return
         self._loop.send(child.peer, message)
-        self._loop.after(KILL_AFTER, lambda: self.kill(child) if child.number in self.children else None)
+        self._loop.after(KILL_AFTER, lambda: self._kill_late(child))
+
+    def _kill_late(self, child: Child) -> None:
+        if self._settings["debug"] or child.is_held_up:
+            # Somebody may be looking at it; it ends when they let it go on, or with `portable dev`.
+            self._loop.after(KILL_AFTER, lambda: self._kill_late(child))
+        elif child.number in self.children:
+            self.kill(child)
 
     def preload(self, modules: list[str]) -> None:
         """Has the zygote import what the app imports from installed packages: the next children find it there."""

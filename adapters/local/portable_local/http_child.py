@@ -21,6 +21,7 @@ from portable.identifiers import new_ids
 
 from .child import Loaded
 from .documentation import Documentation
+from .pauses import PAUSES
 from .server import Bounds, Site
 from .signed import MOST_BYTES, SIGNED_PREFIX, signed_request
 from .transport import Channel, FrameReader
@@ -84,7 +85,7 @@ class TimedDispatcher(Dispatcher):
         slots = self._async_slots if endpoint.is_async else self._sync_slots
         if slots.locked():
             try:
-                await asyncio.wait_for(slots.acquire(), endpoint.timeout)
+                await asyncio.wait_for(slots.acquire(), PAUSES.limit(endpoint.timeout))
             except TimeoutError as error:
                 raise Unavailable("every slot is taken by a handler that has not ended") from error
         else:
@@ -96,7 +97,11 @@ class TimedDispatcher(Dispatcher):
             context = copy_context()
             running = loop.run_in_executor(self._threads, lambda: context.run(self._run, endpoint, request))
         running.add_done_callback(lambda _: slots.release())
-        done, _ = await asyncio.wait((running,), timeout=max(0.0, ends - loop.time()))
+        ends -= PAUSES.seconds()
+        done, _ = await asyncio.wait((running,), timeout=PAUSES.limit(ends - loop.time()))
+        while not done and (left := ends + PAUSES.seconds() - loop.time()) > 0:
+            # Somebody looks, or has looked, at a breakpoint.
+            done, _ = await asyncio.wait((running,), timeout=max(left, 0.05))
         if done:
             return running.result()
         self._late.add(running)
@@ -186,8 +191,14 @@ class HttpChild:
         self.loop.call_soon(self._server.close)
         self.loop.remove_reader(self.incoming)
         self.site.drain(hand_over)
-        self.loop.call_later(DRAIN_SECONDS, self.stopped.set)
+        self.loop.call_later(DRAIN_SECONDS, self.give_up)
         self.wait_until_left()
+
+    def give_up(self) -> None:
+        if PAUSES.is_active:
+            self.loop.call_later(DRAIN_SECONDS, self.give_up)
+        else:
+            self.stopped.set()
 
     def wait_until_left(self) -> None:
         if self.site.state.connections or self.site.state.tasks:

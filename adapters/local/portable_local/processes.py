@@ -32,7 +32,12 @@ def thread_count() -> int:
 
 
 def kill_group(pid: int, number: int) -> bool:
-    """Sends a signal to a child's whole process group; False if there is nobody left."""
+    """Sends a signal to a child and its whole process group; False if there is nobody left."""
+    try:
+        # By itself too: while it has the terminal it is in the supervisor's group.
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass  # what it started may be left
     try:
         os.killpg(pid, number)
     except ProcessLookupError:

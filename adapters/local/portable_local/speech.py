@@ -34,6 +34,7 @@ class Speech:
         self.options = options
         self.has_served = False
         self.failure: AppFailure | None = None
+        self.debug_port: int | None = None
 
     def say(self, text: str) -> None:
         sys.stderr.write(f"{text}\n")
@@ -45,6 +46,11 @@ class Speech:
         if self.options.host not in ("127.0.0.1", "::1", "localhost"):
             self.say(f"warning: {self.options.host} lets other machines in; nothing here is protected")
 
+    def debugging(self, port: int, *, has_moved: bool) -> None:
+        self.debug_port = port
+        if has_moved:
+            self.say("port 5678 is in use, so another one is taken for the debugger")
+
     def serving(self, url: str, manifest: dict[str, Any]) -> None:
         self.has_served = True
         if self.options.as_json:
@@ -55,6 +61,8 @@ class Speech:
                 "pid": os.getpid(),
                 "data": str(self.options.data),
             }
+            if self.debug_port is not None:
+                document["debug"] = self.debug_port
             sys.stdout.write(json.dumps(document) + "\n")
             sys.stdout.flush()
             return
@@ -69,7 +77,12 @@ class Speech:
             f"  {paint(name, 'bold', sys.stdout)} {paint(url, 'cyan', sys.stdout)}\n"
             f"  {parts}; data in {escape(data)}; {watched}; Ctrl-C ends it\n"
         )
+        if self.debug_port is not None:
+            sys.stdout.write(f"  the debugger listens on 127.0.0.1:{self.debug_port}; no time limits\n")
         sys.stdout.flush()
+
+    def debugger_ended(self, code: int) -> None:
+        self.say(f"the debugger ended with {code}; the app runs on without it until `portable dev` is started again")
 
     def reloaded(self, edited: list[str], seconds: float) -> None:
         if not edited:

@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from portable.adapter import ServeOptions
 from portable.errors import PortableError
 from portable.schedules import fire_times
 
+from .debugger import Debugger
 from .desk import ARRIVING, Desk
 from .fleet import Child, Fleet
 from .invoke import invoke
@@ -31,6 +33,7 @@ from .store import crash_points
 from .store.engine import Engine
 from .store.owner import hold_folder
 from .store.results import Result
+from .terminal import TerminalDesk
 from .translate import translate
 from .transport import Message, Peer
 from .watch import Watch, watch
@@ -41,6 +44,8 @@ BATCH = 1000
 SETTLE_SECONDS = 0.003
 """An editor, or git, writes several files: the first is waited for no longer than they take."""
 STOP_SECONDS = 15.0
+DEBUG_STOP_SECONDS = 3.0
+"""What stands at a breakpoint does not hear that it should stop."""
 CLOCK_SECONDS = 10.0
 """How soon a jump of the clock is noticed."""
 SWEEP_SECONDS = 600.0
@@ -57,8 +62,16 @@ Done = Callable[[Result], None]
 class Supervisor:
     """Everything between start and end of one `serve`."""
 
-    def __init__(self, options: ServeOptions, engine: Engine, listener: socket.socket, local: socket.socket) -> None:
+    def __init__(
+        self,
+        options: ServeOptions,
+        engine: Engine,
+        listener: socket.socket,
+        local: socket.socket,
+        debugger: Debugger | None = None,
+    ) -> None:
         self.options = options
+        self.debugger = debugger
         self.engine = engine
         self.clock = engine.clock
         self.url = url_of(listener)
@@ -85,11 +98,13 @@ class Supervisor:
             "base_url": self.url,
             "profile": options.profile,
             "limits": options.limits,
+            "debug": debugger is not None,
         }
         self.fleet = Fleet(self.loop, settings, descriptors)
         self.fleet.on_end = self._ended
         self.fleet.on_zygote_end = self._zygote_ended
-        self.desk = Desk(self.loop, self.fleet, self._submit, options.workers)
+        self.desk = Desk(self.loop, self.fleet, self._submit, options.workers, has_limits=debugger is None)
+        self.terminal = TerminalDesk(self.loop.send, self._hold_up)
         self.desk.on_failure = self.speech.run_failed
         self._generation = 0
         self._current: Child | None = None
@@ -116,6 +131,8 @@ class Supervisor:
         if self.options.reload:
             self._watch = watch(str(self.options.project.root), str(self.options.data))
             self.loop.add(self._watch, self._changed)
+        if self.debugger is not None:
+            self.loop.add(self.debugger, self._debugger_ended)
         self.loop.after(SWEEP_SECONDS, self._sweep)
         with self.loop.signals(self._signalled, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)):
             try:
@@ -125,6 +142,7 @@ class Supervisor:
                     raise self.speech.failure
             finally:
                 self.fleet.close()
+                self.terminal.restore()
                 if self._watch is not None:
                     self._watch.close()
                 self.loop.close()
@@ -155,6 +173,7 @@ class Supervisor:
         self.loop.remove(peer)
         peer.close()
         self.desk.forget(peer)
+        self.terminal.forget(peer)
 
     def _answer(self, peer: Peer, message: Message) -> None:
         match message:
@@ -182,10 +201,27 @@ class Supervisor:
                     self._failed(child, cast("Arguments", answer))
             case ["invoke", str(handler), str(body)]:
                 self.desk.invoke(peer, handler, body, self.clock.now())
+            case ["break", int(number), str()]:
+                self.terminal.ask(peer, number)
+            case ["debugger"]:
+                self.loop.send(peer, None if self.debugger is None else self.debugger.place)
             case ["status"]:
                 self.loop.send(peer, {"api": self.url, "pid": os.getpid(), "ready": self._current is not None})
             case _:
                 self._hang_up(peer)
+
+    # Breakpoints
+
+    def _hold_up(self, number: int, is_held_up: bool) -> None:
+        child = self.fleet.children.get(number)
+        if child is not None:
+            child.is_held_up = is_held_up
+            self.desk.hold_up(child, is_held_up)
+
+    def _debugger_ended(self) -> None:
+        assert self.debugger is not None
+        self.loop.remove(self.debugger)
+        self.speech.debugger_ended(self.debugger.ended())
 
     # Writes
 
@@ -290,7 +326,7 @@ class Supervisor:
         assert self._wiring is not None
         if is_first and not self.speech.has_served:
             self.speech.serving(self.url, described["manifest"])
-            write_ready_file(self.options.ready_file, self.url)
+            write_ready_file(self.options.ready_file, self.url, self.speech.debug_port)
         else:
             self.speech.reloaded(self._edited, time.monotonic() - self._edited_at)
         self._edited = []
@@ -451,11 +487,11 @@ class Supervisor:
                     self.fleet.kill(child)
             elif child.role == "worker" and not child.is_ready:
                 self.fleet.kill(child)
-        self.loop.after(STOP_SECONDS, self._give_up)
+        self.loop.after(STOP_SECONDS if self.debugger is None else DEBUG_STOP_SECONDS, self._give_up)
         self._check_stopped()
 
     def _check_stopped(self) -> None:
-        if not self.fleet.children:
+        if all(child.is_held_up for child in self.fleet.children.values()):
             self.loop.done = True
 
     def _give_up(self) -> None:
@@ -463,12 +499,13 @@ class Supervisor:
         self.loop.done = True
 
 
-def write_ready_file(path: Path | None, url: str) -> None:
+def write_ready_file(path: Path | None, url: str, debug: int | None = None) -> None:
     """Tells programs where the app is; whole or not at all."""
     if path is None:
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps({"api": url, "console": None, "pid": os.getpid()}) + "\n", encoding="utf-8")
+    document = {"api": url, "console": None, "pid": os.getpid(), **({} if debug is None else {"debug": debug})}
+    temporary.write_text(json.dumps(document) + "\n", encoding="utf-8")
     os.replace(temporary, path)
 
 
@@ -485,9 +522,15 @@ def serve(options: ServeOptions) -> int:
             path = socket_path(options.data)
             (options.data / "cache").mkdir(mode=0o700, exist_ok=True)
             try:
-                with listen_locally(path) as local:
-                    supervisor = Supervisor(options, engine, listener, local)
+                with ExitStack() as ending:
+                    local = ending.enter_context(listen_locally(path))
+                    debugger = Debugger(options.debug_port) if options.debug else None
+                    if debugger is not None:
+                        ending.callback(debugger.close)
+                    supervisor = Supervisor(options, engine, listener, local, debugger)
                     supervisor.speech.starting(has_moved=has_moved)
+                    if debugger is not None:
+                        supervisor.speech.debugging(debugger.port, has_moved=debugger.has_moved)
                     if options.ready_file is not None:
                         # What a predecessor left that was killed would be taken for ours.
                         options.ready_file.unlink(missing_ok=True)

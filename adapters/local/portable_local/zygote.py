@@ -2,7 +2,7 @@
 
 `python -P -m portable_local.zygote SETTINGS`, started by the supervisor. It never has a thread or a SQLite handle, so
 that forking it is safe; it imports no code of the user, so that an edit never meets an old module. Where fork is not
-safe for what the system's libraries do (macOS), it starts fresh processes instead.
+safe for what the system's libraries do (macOS), and for a debugger, it starts fresh processes instead.
 
 Commands (frames on the control socket):   {"do": "start", "child": n, "settings": {...}}
     {"do": "signal", "child": n, "signal": s}   {"do": "preload", "modules": [...]}
@@ -40,6 +40,7 @@ PRELOADED = (
     "portable",
     "portable.cli.loading",
     "portable.dispatch",
+    "portable.grants",
     "portable.manifest",
     "portable_local.child",
     "portable_local.http_child",
@@ -108,7 +109,7 @@ class Zygote:
                         woken.close()
                         waker.close()
                         return self._born
-                if self._wanted:
+                if self._wanted and not self.settings["spawns"]:
                     # After all commands that came with it: it may end in a fresh process that has not heard them.
                     self._preload()
 
@@ -131,9 +132,11 @@ class Zygote:
                 raise ValueError(f"the supervisor said {unknown!r}")
 
     def _start(self, child: int, settings: dict[str, Any]) -> None:
-        if not LINUX:
+        if self.settings["spawns"]:
+            # Frozen modules have no lines for a debugger to stop at.
+            options = ("-X", "frozen_modules=off") if settings["debug"] else ()
             pid = subprocess.Popen(
-                [sys.executable, "-P", "-m", "portable_local.child", json.dumps(settings)],
+                [sys.executable, "-P", *options, "-m", "portable_local.child", json.dumps(settings)],
                 pass_fds=[settings["listener"], *settings["handover"]],
                 process_group=0,
                 stdin=subprocess.DEVNULL,
@@ -216,7 +219,8 @@ def main() -> None:
     # Ctrl-C reaches the supervisor, which knows the order in which things end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The end of the supervisor is seen on the control socket, never by a signal: what children started is ended first.
-    if LINUX:
+    settings["spawns"] = not LINUX or settings["debug"]
+    if not settings["spawns"]:
         preload()
     if thread_count() > 1:
         raise RuntimeError("a library started a thread while it was imported, so children cannot be forked")
