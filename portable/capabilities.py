@@ -45,12 +45,16 @@ class Capability(NamedTuple):
 
 
 class Reserved(NamedTuple):
-    """A path that a provider keeps to itself with all below it, or an ending of paths of which it keeps some."""
+    """A path that a provider keeps to itself with all below it, or an ending of paths of which it keeps some.
+
+    `note` says in which case, if not always.
+    """
 
     text: str
     provider: str
     source: str
     as_of: str
+    note: str
 
 
 class Profile:
@@ -217,7 +221,10 @@ def _limits(entries: dict[str, Any]) -> dict[str, Limit]:
 
 
 def _reserved(entries: list[Any], field: str) -> tuple[Reserved, ...]:
-    return tuple(Reserved(entry[field], entry["provider"], entry["source"], entry["as_of"]) for entry in entries)
+    return tuple(
+        Reserved(entry[field], entry["provider"], entry["source"], entry["as_of"], entry.get("note", ""))
+        for entry in entries
+    )
 
 
 def strictest(targets: Iterable[str]) -> Profile:

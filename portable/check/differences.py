@@ -9,7 +9,7 @@ from portable.manifest import Manifest
 from portable.specs import Route, Schedule, TableChange
 
 RESERVED_PATH = "P3201"
-RESERVED_ENDING = "P3202"
+SOMETIMES_RESERVED = "P3202"
 TABLES_TOGETHER = "P3204"
 ONE_IDENTITY = "P3205"
 ZONES = "P3206"
@@ -47,13 +47,17 @@ def _paths(manifest: Manifest, profile: Profile) -> Iterator[Diagnostic]:
         reserved = next((taken for taken in profile.reserved_paths if _below(path, taken.text)), None)
         if reserved is not None:
             below = "" if path == reserved.text else f" (with all below {reserved.text})"
-            cause = f"{what} {path} is never asked: {profile.name} keeps that path{below} to itself"
-            yield _found(RESERVED_PATH, "error", location, profile, cause, "another path")
+            if reserved.note:
+                cause = f"{what} {path} is never asked {reserved.note}: {profile.name} keeps that path{below} to itself"
+                yield _found(SOMETIMES_RESERVED, "warning", location, profile, cause, "another path")
+            else:
+                cause = f"{what} {path} is never asked: {profile.name} keeps that path{below} to itself"
+                yield _found(RESERVED_PATH, "error", location, profile, cause, "another path")
             continue
         ending = next((taken for taken in profile.reserved_endings if path.endswith(taken.text)), None)
         if ending is not None:
             cause = f"{what} {path}: {profile.name} keeps some paths that end in {ending.text!r} to itself"
-            yield _found(RESERVED_ENDING, "warning", location, profile, cause, "a path with another ending")
+            yield _found(SOMETIMES_RESERVED, "warning", location, profile, cause, "a path with another ending")
 
 
 def _below(path: str, taken: str) -> bool:

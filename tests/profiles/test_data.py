@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from portable.capabilities import PROVIDERS, load_profile, strictest
+from portable.capabilities import LONGEST, PROVIDERS, load_profile, strictest
 from portable.errors import ConfigurationError
+from portable.handler_limits import MEMORY_SIZES, SECONDS
+from portable.idempotency import LONGEST_HANDLER
+from portable.retries import MOST_ATTEMPTS
 
 PROFILES = ("portable", *PROVIDERS)
 DATE = re.compile(r"20\d\d(-\d\d(-\d\d)?)?")
@@ -86,3 +89,13 @@ def test_all_targets_are_the_portable_profile_and_one_is_its_own() -> None:
     assert strictest(("gcp",)) is load_profile("gcp")
     with pytest.raises(ConfigurationError, match="no targets"):
         strictest(("mars",))
+
+
+def test_numbers_that_the_code_has_itself_are_those_of_the_data() -> None:
+    """What is asked for while an app is imported is not read from files."""
+    portable = load_profile()
+    assert {kind: portable.value(LONGEST[kind]) for kind in LONGEST} == SECONDS
+    assert portable.memory_sizes == MEMORY_SIZES
+    assert portable.value("task_attempts") == MOST_ATTEMPTS
+    longest = [load_profile(provider).value(limit) for provider in PROVIDERS for limit in LONGEST.values()]
+    assert max(longest) == LONGEST_HANDLER

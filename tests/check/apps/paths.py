@@ -29,17 +29,17 @@ def app_engine(task: str) -> str:
     return task
 
 
-@app.get("/ping")  # planted: P3201 aws
+@app.get("/ping")  # planted: P3202 aws
 def ping() -> str:
     return "pong"
 
 
-@app.get("/sping")  # planted: P3201 aws
+@app.get("/sping")  # planted: P3202 aws
 def sping() -> str:
     return "spong"
 
 
-@app.get("/ping/all")  # planted: P3201 aws
+@app.get("/ping/all")  # planted: P3202 aws
 def ping_all() -> str:
     return "pong"
 
