@@ -23,7 +23,7 @@ TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 JSON_HEADER: tuple[str, str] = ("content-type", JSON_TYPE)
 
 
-JSON_HEADERS = [JSON_HEADER]
+JSON_HEADERS: list[tuple[str, str]] = [JSON_HEADER]
 """Shared by all answers that have no other header: Headers copies its items before it changes them."""
 
 
