@@ -82,10 +82,16 @@ class Running(Protocol):
         ...
 
 
+CAPABILITIES = {"signed_urls": "bucket.signed_url gives a URL under which others reach an object"}
+"""What a provider may lack; everything else has to be there. The suite has a test of each, capabilities.py."""
+
+
 class Adapter(Protocol):
     """One provider's implementation."""
 
     name: str
+    lacks: frozenset[str]
+    """Those of CAPABILITIES that it does not have: what needs one raises Unsupported."""
 
     def running(self, app: "App", *, profile: "Profile | None" = None) -> AbstractContextManager[Running]:
         """Runs `app` in this process against this adapter's drivers, emptied before.

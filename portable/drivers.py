@@ -238,7 +238,9 @@ class BucketDriver(Classifier, Protocol):
 
     def sign(
         self, key: str, method: Literal["GET", "PUT"], *, expires_in: int, content_type: str | None
-    ) -> SignedRequest: ...
+    ) -> SignedRequest:
+        """A URL for one method on one key. Raises Unsupported, naming the adapter, if it lacks `signed_urls`."""
+        ...
 
 
 # Tasks, topics, dead letters

@@ -19,6 +19,7 @@ class LocalAdapter:
     """Implements portable.adapter.Adapter and LocalServer."""
 
     name = "local"
+    lacks: frozenset[str] = frozenset()
 
     def running(self, app: "App", *, profile: "Profile | None" = None) -> "AbstractContextManager[Running]":
         """Runs `app` in this process, in an empty temporary folder, on a clock that stands until it is advanced."""

@@ -4,6 +4,7 @@ One class for each resource kind, for HTTP and for triggers. Subclass each; larg
 """
 
 from .buckets import BucketConformance
+from .capabilities import CapabilityConformance
 from .events import EventConformance
 from .harness import Harness
 from .http import HttpConformance
@@ -21,6 +22,7 @@ from .values import ValueConformance
 
 __all__ = [
     "BucketConformance",
+    "CapabilityConformance",
     "EventConformance",
     "Harness",
     "HttpConformance",

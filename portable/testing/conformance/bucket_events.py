@@ -148,7 +148,8 @@ class BucketEventConformance:
             other.delete("a")
             files.get("a")
             files.list()
-            files.signed_url("a", "PUT")
+            if "signed_urls" not in harness.adapter.lacks:
+                files.signed_url("a", "PUT")
             with pytest.raises(Conflict):
                 files.put("a", b"x", if_version="none")
             with pytest.raises(Conflict):

@@ -14,7 +14,7 @@ from portable.drivers import SignedRequest
 from portable.errors import InvalidArgument, LimitExceeded
 from portable.http import Response
 
-from .harness import Harness
+from .harness import Harness, needs
 
 KEYS = [
     "a",
@@ -62,6 +62,7 @@ def assert_refused(response: Response, *secrets: bytes) -> None:
         assert secret not in response.body
 
 
+@needs("signed_urls")
 class BucketUrlConformance:
     """A signed URL stands for one method on one key, until it expires, and for nothing else."""
 
