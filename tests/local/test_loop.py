@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from portable_local.loop import Loop
+from portable_local.loop import TIMERS, Loop
 from portable_local.transport import Channel, Peer
 
 GUARD_SECONDS = 60.0
@@ -195,3 +195,36 @@ def test_an_error_of_a_callback_ends_the_loop_and_is_not_swallowed(count: int) -
             loop.after(0, fail)
         with pytest.raises(LookupError, match="mine"):
             loop.run(nothing)
+
+
+def test_cancelled_timers_do_not_pile_up_and_the_others_still_go_off() -> None:
+    loop = Loop()
+    called: list[str] = []
+    kept = loop.after(0.0, lambda: called.append("kept"))
+    for _ in range(10_000):
+        loop.after(3600, lambda: called.append("cancelled")).cancel()
+    assert len(loop._timers) <= 2 * TIMERS
+
+    def stop() -> None:
+        loop.done = True
+
+    loop.after(0.0, stop)
+    loop.run(lambda: None)
+    loop.close()
+    assert called == ["kept"]
+    assert kept.callback is not None
+
+
+def test_so_many_timers_as_are_wanted_are_kept() -> None:
+    loop = Loop()
+    called: list[int] = []
+    for number in range(4 * TIMERS):
+        loop.after(0.0, lambda number=number: called.append(number))  # type: ignore[misc]
+
+    def stop() -> None:
+        loop.done = True
+
+    loop.after(0.0, stop)
+    loop.run(lambda: None)
+    loop.close()
+    assert called == list(range(4 * TIMERS))

@@ -15,6 +15,9 @@ from .transport import Peer
 
 Callback = Callable[[], None]
 
+TIMERS = 256
+"""From so many on, those that were cancelled are looked for."""
+
 
 class Timer:
     """A callback at a time of the monotonic clock, until it is cancelled."""
@@ -35,6 +38,7 @@ class Loop:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Timer]] = []
+        self._most_timers = TIMERS
         self._numbers = itertools.count()
         self.done = False
 
@@ -46,6 +50,11 @@ class Loop:
 
     def after(self, seconds: float, callback: Callback) -> Timer:
         timer = Timer(time.monotonic() + max(0.0, seconds), callback)
+        if len(self._timers) >= self._most_timers:
+            # Nearly all are cancelled long before their time: they would pile up for minutes.
+            self._timers = [entry for entry in self._timers if entry[2].callback is not None]
+            heapq.heapify(self._timers)
+            self._most_timers = max(TIMERS, 2 * len(self._timers))
         heapq.heappush(self._timers, (timer.at, next(self._numbers), timer))
         return timer
 

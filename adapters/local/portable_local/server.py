@@ -117,7 +117,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._most = site.bounds.body
         self._expects = False
         self._body = bytearray()
-        self._deadline: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._ends: float | None = None
+        """When what the peer is waited for must have come; None: nothing is."""
         self._refusal: Refused | None = None
         self._deaf = False
         self._exchange: Exchange | None = None
@@ -134,17 +136,39 @@ class BoundedProtocol(HttpToolsProtocol):
             self.loop.call_soon(self.let_go)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._limit(None)
-        self._unset_keepalive_if_required()
+        self._ends = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._forget_body()
         self._forget_pipeline()
         super().connection_lost(exc)
 
     def _limit(self, seconds: float | None) -> None:
-        """(Re)starts the time that the request may take to arrive."""
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline = None if seconds is None else self.loop.call_later(seconds, self._too_slow)
+        """(Re)starts the time that the peer is waited for; None: it is not.
+
+        Three times for each request, so the timer is left as it is while it goes off early enough to look again.
+        """
+        if seconds is None:
+            self._ends = None
+            return
+        ends = self._ends = self.loop.time() + seconds
+        if self._timer is not None:
+            if self._timer.when() <= ends:
+                return
+            self._timer.cancel()
+        self._timer = self.loop.call_at(ends, self._look)
+
+    def _look(self) -> None:
+        """Whether the time is over."""
+        self._timer = None
+        if self._ends is None:
+            return
+        if self.loop.time() < self._ends:
+            self._timer = self.loop.call_at(self._ends, self._look)
+            return
+        self._ends = None
+        self._too_slow()
 
     def _too_slow(self) -> None:
         if self.flow.read_paused and not self._deaf:
@@ -153,7 +177,7 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._in_head or self._in_body:
             self._refuse(Refused(408, "The request took too long to arrive."))
         else:
-            self.transport.close()
+            self.timeout_keep_alive_handler()
 
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
@@ -356,8 +380,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._expects and self._in_body:
             self.transport.write(CONTINUE)
         if not self._in_head and not self._in_body:
-            self._unset_keepalive_if_required()
-            self.timeout_keep_alive_task = self.loop.call_later(self.bounds.idle_time, self.timeout_keep_alive_handler)
+            self._limit(self.bounds.idle_time)
             if self.site.draining:
                 self.let_go()
 

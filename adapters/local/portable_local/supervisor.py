@@ -260,8 +260,10 @@ class Supervisor:
         if self._due_timer is not None:
             self._due_timer.cancel()
             self._due_timer = None
+        if self.desk.is_due:
+            return  # whoever is free next is given something without being woken
         at = self._next_due()
-        if at is not None and not self.desk.is_due:
+        if at is not None:
             wait = at - self.clock.now()
             self._due_timer = self.loop.after(min(max(wait, 0.0), CLOCK_SECONDS), self._look)
 
