@@ -25,6 +25,8 @@ changed = app.topic("changed", Note)
 PAUSE = 0.01
 _cache: dict[str, str] = {}
 _connection: object = None
+_recent: list[str] = []
+visits: list[str] = []
 
 
 def connection() -> object:
@@ -67,7 +69,37 @@ def wait_for_all() -> int:
     one = threading.Thread(target=connection)
     one.start()
     one.join()
+    other = threading.Thread(target=connection)
+    other.start()
+    wait_for(other)
     return len(threads)
+
+
+def wait_for(thread: threading.Thread) -> None:
+    thread.join()
+
+
+class Other:
+    """Not what its variables are called."""
+
+    def native(self, kind: type) -> None: ...
+    def sleep(self, seconds: int) -> None: ...
+    def increment(self, key: str) -> None: ...
+
+
+@app.post("/others", uses=[notes.can("put"), changed.can("publish")])
+def others() -> None:
+    shadowed(Other())
+
+
+def shadowed(notes: Other) -> None:
+    time, visits = notes, []
+    notes.native(str)
+    time.sleep(10_000)
+    visits.append("here")
+    _recent.append("here")
+    if len(_recent) > 10:
+        _recent.clear()
 
 
 @app.task
