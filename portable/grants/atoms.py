@@ -18,8 +18,8 @@ class Atom:
     __slots__ = ("_hash", "held", "key")
 
     def __init__(self, key: Any, held: Any = None) -> None:
-        self.key = key
-        self.held = held
+        self.key: Any = key
+        self.held: Any = held
         self._hash = hash((type(self), key))
 
     def __eq__(self, other: object) -> bool:

@@ -3,6 +3,7 @@
 import functools
 import importlib
 import importlib.util
+import operator
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -44,10 +45,12 @@ class Builtins(Libraries):
             id(function): answer
             for function, answer in (
                 (getattr, self._getattr),
+                (object.__getattribute__, self._getattr),
+                (object.__setattr__, self._setattr),
                 (setattr, self._setattr),
                 (vars, self._vars),
                 (globals, self._globals),
-                (locals, self._globals),
+                (locals, self.local_names),
                 (type, self._type),
                 (__import__, self._import_module),
                 (importlib.import_module, self._import_module),
@@ -55,6 +58,9 @@ class Builtins(Libraries):
                 (functools.wraps, self._wraps),
                 (functools.update_wrapper, self._update_wrapper),
                 (dead_letters, self._dead_letters),
+                (operator.attrgetter, self._attrgetter),
+                (operator.itemgetter, self._itemgetter),
+                (operator.methodcaller, self._methodcaller),
                 (eval, self._evaluated),
                 (exec, self._evaluated),
             )
@@ -67,9 +73,13 @@ class Builtins(Libraries):
         default = given[2] if len(given) > 2 else EMPTY
         if names is not None:
             return join(self.attribute(given[0], name) for name in names) | default
-        for atom in given[0]:
+        return default | self.any_attribute(given[0])
+
+    def any_attribute(self, value: Value) -> Value:
+        """An attribute whose name is only known when it runs."""
+        for atom in value:
             self._any_attribute(atom)
-        return UNKNOWNS | default | self._any_value(given[0])
+        return UNKNOWNS | self._any_value(value)
 
     def _wraps(self, _: list[Value], __: dict[str, Value]) -> Value:
         return frozenset((SAME,))
@@ -121,6 +131,28 @@ class Builtins(Libraries):
             for name in names:
                 self.write(atom, name, given[2])
         return EMPTY
+
+    def local_names(self, given: list[Value], named: dict[str, Value]) -> Value:
+        raise NotImplementedError
+
+    def _getter(self, kind: str, given: list[Value], named: dict[str, Value]) -> Value:
+        """operator.attrgetter and the like: what they do is kept, and done when they are called."""
+        part = Part((self.site, kind))
+        self.write(part, "getter", self.live(kind))
+        for position, value in enumerate(given):
+            self.write(part, position, value or UNKNOWNS)
+        for name, value in named.items():
+            self.write(part, ("named", name), value)
+        return frozenset((part,))
+
+    def _attrgetter(self, given: list[Value], named: dict[str, Value]) -> Value:
+        return self._getter("attrgetter", given, named)
+
+    def _itemgetter(self, given: list[Value], named: dict[str, Value]) -> Value:
+        return self._getter("itemgetter", given, named)
+
+    def _methodcaller(self, given: list[Value], named: dict[str, Value]) -> Value:
+        return self._getter("methodcaller", given, named)
 
     def _vars(self, given: list[Value], _: dict[str, Value]) -> Value:
         return self.attribute(given[0], "__dict__") if given else self._globals([], {})

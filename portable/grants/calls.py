@@ -1,9 +1,11 @@
 """What calling a value does: functions of the app are followed, with the arguments that they get."""
 
 import functools
+import operator
 import types
+from collections.abc import Mapping
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, get_origin
 
 from portable.binding import Registry, Resource
 
@@ -29,14 +31,11 @@ from .atoms import (
     join,
 )
 from .builtin import Builtins
-from .kinds import (
-    is_filled,
-    is_resource,
-    is_task,
-    is_type,
-)
+from .kinds import is_filled, is_function, is_resource, is_task, is_type
 from .sources import class_of, is_app_class, is_app_function, is_app_module, is_ours
-from .state import MOST_CALLS, Call, Code, module_resources
+from .state import MOST_CALLS, Call, Code, module_resources, texts
+
+GETTERS = (operator.attrgetter, operator.itemgetter, operator.methodcaller)
 
 
 class Calls(Builtins):
@@ -182,7 +181,7 @@ class Calls(Builtins):
             elif name in named:
                 found[name] = named[name]
             else:
-                default = given_defaults[position - first] if position >= first else EMPTY
+                default = given_defaults[position - first] if position >= first else UNKNOWNS
                 found[name] = default | rest | rest_named
         for name in keywords:
             found[name] = named[name] if name in named else given_keywords.get(name, EMPTY) | rest_named
@@ -224,9 +223,16 @@ class Calls(Builtins):
             return self._call_function(thing, positional, named, doubt)
         if isinstance(thing, FunctionType) and is_ours(thing.__globals__.get("__name__", "")):
             return self._call_ours(thing, positional, named, doubt)
+        if isinstance(thing, GETTERS):
+            return self._call_live_getter(thing, positional)
+        origin = get_origin(thing)
+        if origin is not None:
+            return self.call_value(self.live(origin), positional, named, doubt)
         wrapped = getattr(thing, "__wrapped__", None) if callable(thing) else None
         if wrapped is not None:
-            found = self.call_value(self.live(wrapped), positional, named, doubt)
+            # Others that it holds may be called as well: singledispatch has one for each type.
+            others = [inner for inner in self.reach(thing) if is_function(inner) and inner is not wrapped]
+            found = join(self.call_value(self.live(inner), positional, named, doubt) for inner in (wrapped, *others))
             return found | frozenset((Box((self.site, "wrapped"), "known"),)) | self._boxed(found)
         if is_app_class(class_of(thing)):
             method = self.attribute_of(atom, "__call__") - UNKNOWNS
@@ -300,8 +306,41 @@ class Calls(Builtins):
         self.given_to_portable(given - resources, f"`{function.__name__}`")
         return UNKNOWNS
 
+    def _call_live_getter(self, thing: Any, positional: list[Value]) -> Value:
+        """An operator.attrgetter, itemgetter or methodcaller that exists: what it was made with is told by its copy."""
+        arguments: Any = thing.__reduce__()[1]
+        kind = class_of(thing).__name__
+        fields: dict[Any, Value] = {"getter": self.live(kind)}
+        for position, argument in enumerate(arguments):
+            fields[position] = self.live(argument) or UNKNOWNS
+        return self._call_getter(fields, positional[0] if positional else EMPTY)
+
+    def _call_getter(self, fields: Mapping[Any, Value], given: Value) -> Value:
+        kind = next(iter(texts(fields["getter"]) or ()), "")
+        values = [fields[key] for key in sorted(key for key in fields if isinstance(key, int))]
+        if kind == "itemgetter":
+            return join(self.item(given, value) for value in values)
+        results: list[Value] = []
+        for value in values if kind == "attrgetter" else values[:1]:
+            names = texts(value)
+            if names is None:
+                results.append(self.any_attribute(given))
+                continue
+            for name in names:
+                found = given
+                for part in name.split("."):
+                    found = self.attribute(found, part)
+                results.append(found)
+        found = join(results)
+        if kind == "attrgetter":
+            return found
+        named: dict[str, Value] = {key[1]: value for key, value in fields.items() if type(key) is tuple}
+        return self.call_value(found, values[1:], named)
+
     def _call_part(self, atom: Part, positional: list[Value], named: dict[str, Value], doubt: str | None) -> Value:
         fields = self.fields(atom)
+        if "getter" in fields:
+            return self._call_getter(fields, positional[0] if positional else EMPTY)
         first = [fields[key] for key in sorted(key for key in fields if isinstance(key, int))]
         kept: dict[str, Value] = {key[1]: value for key, value in fields.items() if type(key) is tuple}
         return self.call_value(fields.get("func", EMPTY), [*first, *positional], {**kept, **named}, doubt)

@@ -1,16 +1,16 @@
 """`value[key]`, `for x in value`, and values by their annotations."""
 
 import sys
+import types
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, cast, get_args, get_origin
 
-from portable.binding import Resource
 from portable.tables import Table
 
 from .atoms import ALL, EMPTY, UNKNOWN, Atom, Bound, Box, Instance, Live, Method, Run, Value, Verb, join
 from .following import Following
-from .kinds import STOP, is_container, is_interesting, is_task, is_type, referents
+from .kinds import CONTAINERS, STOP, is_container, is_function, is_interesting, is_resource, is_task, is_type, referents
 from .sources import class_of, is_app_class, is_app_module
 from .state import MOST_CONSTANTS, constant, module_resources
 
@@ -62,8 +62,14 @@ class Contents(Following):
         if atom is UNKNOWN:
             return frozenset((UNKNOWN,)) | self.read(UNKNOWN, ALL)
         if isinstance(atom, Instance) or (isinstance(atom, Live) and is_app_class(class_of(atom.held))):
-            method = self.attribute_of(atom, "__getitem__") - {UNKNOWN}
-            return self.call_value(method, [keys], {}) | self.read(atom, ALL)
+            names = [self.field_name(atom, key) for key in known]
+            own = join(self.read(atom, key) for key in (*names, ALL)) if exact else self.read_all(atom)
+            for name in ("__getitem__", "__missing__", "__class_getitem__"):
+                method = frozenset(part for part in self.attribute_of(atom, name) if isinstance(part, Bound))
+                own |= self.call_value(method, [keys], {})
+            if isinstance(atom, Live) and is_container(atom.held):
+                return own | self._live_item(atom, known if exact else None)
+            return own | frozenset((atom,))
         if not isinstance(atom, Live):
             return self.contents_of(atom)
         return self._live_item(atom, known if exact else None)
@@ -101,24 +107,28 @@ class Contents(Following):
         if isinstance(atom, Method):
             return self.contents_of(atom.owner)
         if isinstance(atom, Instance):
-            return self._iterated(atom)
+            return self._iterated(atom) | frozenset((atom,))
         if not isinstance(atom, Live):
-            return EMPTY
+            # What a library took out of a container may be asked for its contents once more: it is them.
+            return frozenset((atom,))
         thing: Any = atom.held
         if is_container(thing):
-            return self.read_all(atom) | self._elements(thing)
+            own = self._iterated(atom) if is_app_class(class_of(thing)) else EMPTY
+            return own | self.read_all(atom) | self._elements(thing)
         if is_type(thing):
             # An Enum, for instance.
             members: Any = getattr(thing, "__members__", None)
             return self._elements(members) if isinstance(members, Mapping) else EMPTY
-        if isinstance(thing, str | bytes | int | Resource | ModuleType):
+        if isinstance(thing, str | bytes | int | ModuleType):
             return EMPTY
+        if is_resource(thing) or is_function(thing):
+            return frozenset((atom,))
         if is_app_class(class_of(thing)):
-            return self._iterated(atom)
+            return self._iterated(atom) | frozenset((atom,))
         return self.read_all(atom) | join(self.live(part) for part in self.reach(thing))
 
     def _iterated(self, atom: Atom) -> Value:
-        found = self.read(atom, ALL)
+        found = self.read_all(atom) if self.holds_elements(atom) else self.read(atom, ALL)
         for name in ("__iter__", "__aiter__", "__getitem__"):
             method = frozenset(part for part in self.attribute_of(atom, name) if isinstance(part, Bound))
             iterators = self.call_value(method, [frozenset((UNKNOWN,))] if name == "__getitem__" else [], {})
@@ -131,6 +141,22 @@ class Contents(Following):
                     frozenset(p for p in self.attribute(iterators, step) if isinstance(p, Bound)), [], {}
                 )
         return found
+
+    @staticmethod
+    def field_name(atom: Atom, key: Any) -> Any:
+        """The field of a NamedTuple that stands at a position."""
+        cls = atom.cls.held if isinstance(atom, Instance) else None
+        fields: Any = getattr(cls, "_fields", ()) if is_type(cls) else ()
+        return fields[key] if type(key) is int and 0 <= key < len(fields) else key
+
+    def holds_elements(self, atom: Atom) -> bool:
+        """Whether an instance is of a class that is built on a container: a NamedTuple, a dict with methods."""
+        cls = atom.cls if isinstance(atom, Instance) else self.atom(class_of(atom.held))
+        return any(isinstance(base, Live) and base.held in CONTAINERS for base in self.mro(cls))
+
+    def mro(self, cls: Atom) -> list[Atom]:
+        """The class and its bases, as atoms."""
+        raise NotImplementedError
 
     def _elements(self, thing: Any) -> Value:
         kept = self._element_values.get(id(thing))
@@ -155,18 +181,15 @@ class Contents(Following):
         """A value of an annotation as a library would make it: instances of the app's classes, else UNKNOWN."""
         origin, arguments = get_origin(annotation), get_args(annotation)
         if is_type(annotation) and is_app_class(annotation):
-            cls: Atom = self.atom(annotation)
-            instance = Instance(cls, "typed")
-            for below in annotation.__subclasses__():
-                if is_app_class(below):
-                    return frozenset((instance,)) | self.typed(below, site)
-            return frozenset((instance,))
+            below = [cls for cls in annotation.__subclasses__() if cls.__module__ in self.modules]
+            return frozenset((Instance(self.atom(annotation), "typed"),)) | join(self.typed(cls, site) for cls in below)
         if origin is None or not arguments:
             return EMPTY if annotation in (str, int, float, bool, bytes, type(None)) else frozenset((UNKNOWN,))
         if is_type(origin) and is_app_class(origin):
             return self.typed(origin, site)
         inner = join(self.typed(argument, site) for argument in arguments)
-        if is_type(origin) and issubclass(origin, dict | list | tuple | set | frozenset | Mapping):
+        if is_type(origin) and origin is not types.UnionType:
+            # A container, or one of portable's that carries a model: Event[Note].
             box = Box((site, "typed", str(annotation)), "plain")
             self.write(box, ALL, inner)
             return frozenset((box,))

@@ -15,6 +15,7 @@ from .atoms import (
     Written,
     join,
 )
+from .kinds import is_container
 from .sources import LIBRARY, Definition, class_of
 from .state import Code, constant
 from .variables import Variables
@@ -80,11 +81,16 @@ class Expressions(Variables):
         if isinstance(node.slice, ast.Slice):
             for part in (node.slice.lower, node.slice.upper, node.slice.step):
                 self.expression(part)
-            return owner | self._special(owner, ("__getitem__",), [UNKNOWNS])
+            box = self._container_at(node)
+            self.write(box, ALL, self.contents(owner))
+            return frozenset((box,)) | self._special(owner, ("__getitem__",), [UNKNOWNS])
         return self.item(owner, self.expression(node.slice))
 
     def _of_Call(self, node: ast.Call) -> Value:  # noqa: N802
-        if isinstance(node.func, ast.Name) and node.func.id == "super" and not node.args:
+        if isinstance(node.func, ast.Name) and node.func.id == "super":
+            if len(node.args) == 2:
+                after, owners = (self.expression(argument) for argument in node.args)
+                return frozenset(Parent((owner, cls)) for owner in owners for cls in after)
             return self._super()
         called = self.expression(node.func)
         positional: list[Value] = []
@@ -106,6 +112,9 @@ class Expressions(Variables):
         self.line, self.column = node.lineno, node.col_offset
         if isinstance(node.func, ast.Attribute):
             self.line = node.func.end_lineno or node.lineno
+        if not called and self.carries([*positional, *named.values()]):
+            # Nothing is known of it, so that it may do anything.
+            called = UNKNOWNS
         kept, self.called = self.called, written(node.func)
         result = self.call_value(called, positional, named)
         self.called = kept
@@ -134,7 +143,13 @@ class Expressions(Variables):
         kept = frozenset(
             atom for atom in left | right if not (isinstance(atom, Live) and class_of(atom.held) in (str, int))
         )
-        # Containers joined by + or | keep what they hold; a text made of texts is not known.
+        # Containers joined by + hold what both hold; a text made of texts is not known.
+        if isinstance(node.op, ast.Add | ast.Mult | ast.BitOr | ast.Sub | ast.BitAnd):
+            box = self._container_at(node)
+            for atom in kept:
+                if isinstance(atom, Box) or (isinstance(atom, Live) and is_container(atom.held)):
+                    self.write(box, ALL, self.contents_of(atom))
+            made |= frozenset((box,))
         return made | kept | (UNKNOWNS if kept != left | right else EMPTY)
 
     def _of_UnaryOp(self, node: ast.UnaryOp) -> Value:  # noqa: N802

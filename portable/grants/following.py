@@ -15,6 +15,8 @@ class Following(State):
     """State with the operations that call one another across modules."""
 
     relevance: Relevance
+    modules: set[str]
+    """The names of the app's modules."""
     called: str = ""
     """The call that is looked at, as it is written."""
     column: int = 0

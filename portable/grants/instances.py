@@ -82,8 +82,13 @@ class Instances(Objects):
                     followed = followed or name == "__init__"
         if not followed:
             self._fill(instance, cls, positional, named)
-        post = self.lookup(cls, "__post_init__")
-        self.call_value(post, [first], {}, doubt)
+            self._fill_defaults(instance, cls)
+        for name in ("__post_init__", "__del__"):
+            self.call_value(self.lookup(cls, name), [first], {}, doubt)
+        if isinstance(cls, Live) and is_app_class(class_of(cls.held)):
+            made_by = self.lookup(self.atom(class_of(cls.held)), "__call__")
+            if self._is_followed(made_by):
+                self.call_value(made_by, [frozenset((cls,)), *positional], named, doubt)
         if self._has_library_base(cls):
             self._library_made(instance, cls)
         return first
@@ -104,6 +109,26 @@ class Instances(Objects):
             self.write(instance, fields[position] if position < len(fields) else ALL, value)
         for name, value in named.items():
             self.write(instance, ALL if name in ("*", "**") else name, value)
+
+    def _fill_defaults(self, instance: Instance, cls: Atom) -> None:
+        """Fields that dataclasses and models fill by themselves."""
+        if not isinstance(cls, Live):
+            self._fill_written_defaults(instance, cls)
+            return
+        for kept in ("__dataclass_fields__", "__pydantic_fields__", "__private_attributes__"):
+            fields: dict[str, Any] = getattr(cls.held, kept, None) or {}
+            for name, field in fields.items():
+                self.write(instance, name, self.live(getattr(field, "default", None)))
+                factory = getattr(field, "default_factory", None)
+                if callable(factory):
+                    self.write(instance, name, self.call_value(self.live(factory), [], {}))
+
+    def _fill_written_defaults(self, instance: Instance, cls: Atom) -> None:
+        """Of a class inside a function: what the calls in its body were given is called."""
+        for value in list(self.fields(cls).values()):
+            callables = frozenset(part for atom in value if isinstance(atom, Box) for part in self.read_all(atom))
+            functions = frozenset(part for part in callables if isinstance(part, Written))
+            self.write(instance, ALL, self.call_value(functions, [], {}))
 
     def _has_library_base(self, cls: Atom) -> bool:
         """Whether a base of the class is of a library that may call its methods."""

@@ -34,6 +34,10 @@ def is_registry(thing: object) -> bool:
     return isinstance(thing, Registry)
 
 
+def is_module(thing: object) -> bool:
+    return isinstance(thing, ModuleType)
+
+
 def is_function(thing: object) -> bool:
     return isinstance(thing, FunctionType | MethodType | functools.partial)
 

@@ -39,7 +39,7 @@ from .kinds import (
     is_type,
 )
 from .sources import class_of, is_app_class, is_app_function, is_app_module, is_ours, members
-from .state import CONSTANTS, constant, module_resources
+from .state import CONSTANTS, constant, module_resources, texts
 
 KNOWN_MODULES = frozenset(
     (
@@ -99,6 +99,10 @@ GIVING = frozenset(
 PASSING = frozenset(
     ("submit", "to_thread", "run_in_executor", "call_soon", "call_soon_threadsafe", "call_later", "run")
 )
+SHUFFLING = frozenset(
+    ("insert", "pop", "remove", "reverse", "sort", "appendleft", "popleft", "extendleft", "rotate", "__delitem__")
+)
+"""After these, elements are no longer where they were put."""
 STORING = frozenset(
     ("append", "appendleft", "add", "insert", "extend", "extendleft", "update", "setdefault", "put", "put_nowait")
 )
@@ -204,6 +208,7 @@ class Libraries(Instances):
             self.escape(given, f"`{name}`" if name else "an object of a library")
             return UNKNOWNS
         flows = frozenset(atom for atom in self.deep(given) if self.matters(atom))
+        self._shuffled_by(owner, given)
         results: list[Value] = []
         box = Box((self.site, name), "known")
         for position, value in enumerate(positional):
@@ -224,13 +229,17 @@ class Libraries(Instances):
             if isinstance(atom, Instance) or (isinstance(atom, Live) and self._is_app_instance(atom.held)):
                 self.escaped_by_known(atom)
         returned = join(results)
-        if short in PASSING:
-            self.write(box, ALL, returned)
-            return frozenset((box,)) | returned
         self.write(box, ALL, flows | returned)
         if isinstance(owner, Live) and short not in GIVING and module_of(owner.held) in DATA_MODULES:
             return returned
         return frozenset((box,)) | flows | returned
+
+    def _shuffled_by(self, owner: Atom | None, given: Value) -> None:
+        """random.shuffle and heapq move what is in a list."""
+        if isinstance(owner, Live) and module_of(owner.held) in ("random", "heapq", "_heapq", "bisect", "_bisect"):
+            for atom in given:
+                if isinstance(atom, Box) or (isinstance(atom, Live) and is_container(atom.held)):
+                    self.shuffle(atom)
 
     @staticmethod
     def matters(atom: Atom) -> bool:
@@ -270,9 +279,10 @@ class Libraries(Instances):
 
     def _container(self, thing: type, positional: list[Value], named: dict[str, Value]) -> Value:
         box = Box((self.site, thing.__name__), "plain")
+        rest = self.contents(named.get("*", EMPTY))
         if thing in (map, filter):
             given = self.contents(join(positional[1:]))
-            columns = [self.contents(column) for column in positional[1:]]
+            columns = [self.contents(column) for column in positional[1:]] or [rest] * 8
             self.write(box, ALL, given if thing is filter else EMPTY)
             returned = self.call_value(positional[0] - UNKNOWNS, columns, {}) if positional else EMPTY
             self.write(box, ALL, returned if thing is map else EMPTY)
@@ -282,18 +292,30 @@ class Libraries(Instances):
                 self._copy(box, next(iter(value)))
             else:
                 self.write(box, ALL, self.contents(value))
-        callables = frozenset(atom for atom in join(positional) if self.is_callable(atom))
-        if callables and issubclass(thing, dict):
+            if issubclass(thing, dict):
+                self.write(box, ALL, self._paired_values(value))
+        if issubclass(thing, dict):
             # A defaultdict's factory.
-            self.write(box, ALL, self.call_value(callables, [], {}))
+            factories = frozenset(atom for atom in join(positional) if self.is_callable(atom) or is_plain_type(atom))
+            self.write(box, ALL, self.call_value(factories, [], {}))
         if thing in (zip, enumerate):
             pair = Box((self.site, "pair"), "plain")
             for position, value in enumerate(positional if thing is zip else [EMPTY, *positional]):
                 self.write(pair, position, self.contents(value))
+            self.write(pair, ALL, rest | self.contents(rest))
             return frozenset((Box((self.site, "pairs"), "plain"),)) if self._paired(pair) else EMPTY
         for name, value in named.items():
             self.write(box, ALL if name in ("*", "**") else name, value)
         return frozenset((box,))
+
+    def _paired_values(self, value: Value) -> Value:
+        """What pairs hold of which a dict may be made."""
+        pairs = frozenset(
+            atom
+            for atom in self.contents(value)
+            if isinstance(atom, Box) or (isinstance(atom, Live) and isinstance(atom.held, tuple | list))
+        )
+        return self.contents(pairs)
 
     def _paired(self, pair: Box) -> bool:
         self.write(Box((self.site, "pairs"), "plain"), ALL, frozenset((pair,)))
@@ -343,6 +365,8 @@ class Libraries(Instances):
         given = join([*positional, *named.values()])
         if isinstance(owner, Box):
             trust = owner.trust
+        elif isinstance(owner, Instance) or (isinstance(owner, Live) and self._is_app_instance(owner.held)):
+            return self._inherited_method(owner, name, positional, named)
         else:
             thing: Any = owner.held
             if is_resource(thing):
@@ -369,7 +393,29 @@ class Libraries(Instances):
             return result
         return result | frozenset((owner,))
 
+    def _inherited_method(self, owner: Atom, name: str, positional: list[Value], named: dict[str, Value]) -> Value:
+        """A method that a class of the app has from a builtin or a library."""
+        if name in ("__getattribute__", "__getattr__") and positional:
+            names = texts(positional[0])
+            return join(self.attribute_of(owner, known) for known in names or ())
+        if name == "__setattr__" and len(positional) > 1:
+            for known in texts(positional[0]) or {ALL}:
+                self.write(owner, known, positional[1])
+            return EMPTY
+        if name == "__setitem__" and len(positional) > 1:
+            self.write(owner, ALL, positional[1])
+        if self.holds_elements(owner):
+            return self._container_method(owner, name, positional, named) | UNKNOWNS
+        self.escape(frozenset((owner,)), f"`{name}`, which its class has from a library")
+        return self._library_call(False, name, positional, named, owner)
+
+    def shuffle(self, owner: Atom) -> None:
+        """Forgets at which positions the elements of a container are."""
+        self.write(owner, ALL, self.contents_of(owner))
+
     def _container_method(self, owner: Atom, name: str, positional: list[Value], named: dict[str, Value]) -> Value:
+        if name in SHUFFLING:
+            self.shuffle(owner)
         if name in STORING:
             for position, value in enumerate(positional):
                 known = {constant(key) for key in positional[0]}
@@ -379,8 +425,10 @@ class Libraries(Instances):
                             self.write(owner, ALL if key is None else key, value)
                 elif name in ("update", "extend", "extendleft") and len(value) == 1 and isinstance(owner, Box):
                     self._copy(owner, next(iter(value)))
+                    self.write(owner, ALL, self._paired_values(value) if name == "update" else self.contents(value))
                 elif name in ("update", "extend", "extendleft"):
                     self.write(owner, ALL, self.contents(value))
+                    self.write(owner, ALL, self._paired_values(value))
                 elif name != "insert" or position == 1:
                     self.write(owner, ALL, value)
             for key, value in named.items():
@@ -391,15 +439,20 @@ class Libraries(Instances):
             fallback = positional[1] if len(positional) > 1 else EMPTY
             return self.item_of(owner, positional[0]) | fallback
         contents = self.contents_of(owner)
-        if name == "items":
+        if name in ("items", "popitem"):
             pair, pairs = Box((owner.key, "pair"), "plain"), Box((owner.key, "pairs"), "plain")
             self.write(pair, 1, contents)
             self.write(pair, 0, frozenset(a for a in contents if type(a.held) is str))
             self.write(pairs, ALL, frozenset((pair,)))
-            return frozenset((pairs,))
+            return frozenset((pairs if name == "items" else pair,))
         callables = frozenset(atom for atom in join([*positional, *named.values()]) if self.is_callable(atom))
         self.call_value(callables, [contents] * 2, {})
         return contents | frozenset((owner,)) if name in ("copy", "values", "keys", "union") else contents
+
+
+def is_plain_type(atom: Atom) -> bool:
+    """Whether an atom is list, dict and the like, which make containers when they are called."""
+    return isinstance(atom, Live) and is_type(atom.held) and issubclass(atom.held, PLAIN_TYPES)
 
 
 def module_of(thing: Any) -> str:

@@ -34,14 +34,7 @@ from .atoms import (
     join,
 )
 from .contents import Contents
-from .kinds import (
-    DESCRIPTORS,
-    is_container,
-    is_registry,
-    is_resource,
-    is_task,
-    is_type,
-)
+from .kinds import DESCRIPTORS, is_container, is_module, is_registry, is_resource, is_task, is_type
 from .sources import class_of, is_app_class, is_app_function, is_app_module, is_ours, members, plain
 from .state import CONSTANTS, module_resources
 
@@ -52,6 +45,8 @@ HARMLESS = frozenset(
     )
 )
 """What a resource has besides verbs that does no I/O of its own."""
+METHODS = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
+UNBOUND = (FunctionType, property, *METHODS)
 LETTERS = {"list": "dead_letters", "redrive": "redrive", "discard": "discard"}
 RUN_READS = ("record", "status", "progress", "result")
 REVEALING = ("all_handlers", "binding", "parts", "_binding")
@@ -150,7 +145,8 @@ class Objects(Contents):
         thing: Any = atom.held
         if class_of(thing) in CONSTANTS:
             return self.stable(class_of(thing), name)
-        written = self.read(atom, name)
+        kept = self.atom(members(thing)) if is_module(thing) else atom
+        written = self.read(kept, name) | self.read(kept, ALL)
         if is_resource(thing):
             return written | self._resource_attribute(thing, name)
         if isinstance(thing, ModuleType):
@@ -255,7 +251,9 @@ class Objects(Contents):
         if name == "__class__":
             return frozenset((cls,))
         if name == "__dict__":
-            return self.read_all(owner)
+            # Its items are the attributes.
+            return frozenset((owner,))
+        own |= self.read(owner, ALL)
         found = self.lookup(cls, name)
         bound = join(self._bind_safely(atom, owner) for atom in found)
         if own or bound:
@@ -263,7 +261,7 @@ class Objects(Contents):
         fallback = self.lookup(cls, "__getattr__")
         if self._is_followed(fallback):
             return self.call_value(fallback, [frozenset((owner,)), self.live(name)], {})
-        return self._intercepted(owner, cls, name) | frozenset((UNKNOWN,)) | self.read(owner, ALL)
+        return self._intercepted(owner, cls, name) | frozenset((UNKNOWN,))
 
     def _intercepted(self, owner: Atom, cls: Atom, name: str) -> Value:
         method = self.lookup(cls, "__getattribute__")
@@ -281,9 +279,7 @@ class Objects(Contents):
         if isinstance(found, Live) and isinstance(owner, Live) and isinstance(found.held, DESCRIPTORS):
             return self.stable(owner.held, found.held.__name__)
         if isinstance(found, Live) and class_of(found.held).__name__ == "_tuplegetter":
-            if isinstance(owner, Live):
-                return self.live(found.held.__get__(owner.held))
-            return EMPTY
+            return self.live(found.held.__get__(owner.held)) if isinstance(owner, Live) else EMPTY
         return self._bind(found, owner)
 
     def _bind(self, found: Atom, owner: Atom) -> Value:
@@ -306,14 +302,34 @@ class Objects(Contents):
             function: Any = getattr(found.held, "func", None)
             return self.call_value(self.live(function), [frozenset((owner,))], {})
         if isinstance(thing, functools.partialmethod):
-            return self._bound_to(self.live(thing.func), owner)
+            return self._partial_method(thing, owner)
         if isinstance(thing, FunctionType) or hasattr(thing, "__wrapped__"):
             return self._bound_to(frozenset((found,)), owner)
+        if isinstance(thing, METHODS):
+            return frozenset((Method(owner, thing.__name__),))
         getter = members(class_of(thing)).get("__get__")
         if is_app_function(getter):
             cls = owner.cls if isinstance(owner, Instance) else owner
             return self.call_value(self.live(getter), [frozenset((found,)), frozenset((owner,)), frozenset((cls,))], {})
+        if hasattr(class_of(thing), "__get__") and not is_container(thing) and not is_resource(thing):
+            return self._library_descriptor(found, owner)
         return frozenset((found,))
+
+    def _partial_method(self, thing: Any, owner: Atom) -> Value:
+        part = Part(("partialmethod", id(thing), owner), thing)
+        self.write(part, "func", self._bound_to(self.live(thing.func), owner))
+        for position, argument in enumerate(thing.args):
+            self.write(part, position, self.live(argument))
+        for name, argument in thing.keywords.items():
+            self.write(part, ("named", name), self.live(argument))
+        return frozenset((part,))
+
+    def _library_descriptor(self, found: Live, owner: Atom) -> Value:
+        """A library's descriptor: the functions that it holds are methods, or computed like a property."""
+        functions = [inner for inner in self.reach(found.held) if is_app_function(inner)]
+        bound = join(self._bound_to(self.live(inner), owner) for inner in functions)
+        computed = self.call_value(bound, [], {})
+        return bound | computed | frozenset((found, UNKNOWN))
 
     @staticmethod
     def _bound_to(functions: Value, owner: Atom) -> Value:
@@ -327,7 +343,7 @@ class Objects(Contents):
             return join(self._bind(atom, owner) for atom in meta) or frozenset((UNKNOWN,))
         return join(
             frozenset((atom,))
-            if isinstance(atom, Written) or (isinstance(atom, Live) and isinstance(atom.held, FunctionType | property))
+            if isinstance(atom, Written) or (isinstance(atom, Live) and isinstance(atom.held, UNBOUND))
             else self._bind_safely(atom, owner)
             for atom in found
         )

@@ -23,7 +23,7 @@ from .atoms import (
     join,
 )
 from .expressions import SPECIAL, Expressions
-from .kinds import is_type
+from .kinds import is_container, is_type
 from .relevance import Relevance
 from .sources import class_of, is_app_class, is_app_module, members
 from .state import Call, Code
@@ -105,6 +105,9 @@ class Analysis(Expressions):
     def _do_Delete(self, node: ast.Delete) -> None:  # noqa: N802
         for target in node.targets:
             if isinstance(target, ast.Subscript):
+                for atom in self.expression(target.value):
+                    if isinstance(atom, Box) or (isinstance(atom, Live) and is_container(atom.held)):
+                        self.shuffle(atom)
                 self._special(self.expression(target.value), ("__delitem__",), [self.expression(target.slice)])
             elif isinstance(target, ast.Attribute):
                 self._special(self.expression(target.value), ("__delattr__",), [self.live(target.attr)])
@@ -134,9 +137,13 @@ class Analysis(Expressions):
             if frame.env == before:
                 break
         else:
+            # From here on variables only gain, so this comes to an end.
             frame.weak += 1
-            start()
-            self.block(body)
+            before = {}
+            while frame.env != before:
+                before = dict(frame.env)
+                start()
+                self.block(body)
             frame.weak -= 1
         self.block(orelse)
 
@@ -236,7 +243,12 @@ class Analysis(Expressions):
                 found = self.attribute(everything, name)
                 for pattern in part.kwd_patterns:
                     self._match(pattern, subject, found)
-            everything = everything | join(self.attribute(subject, name) for name in part.kwd_attrs)
+            fields = join(self.read_all(atom) for atom in everything)
+            for atom in everything:
+                if isinstance(atom, Live) and is_app_class(class_of(atom.held)):
+                    fields |= join(self.live(value) for value in members(atom.held).values())
+            for pattern in part.patterns:
+                self._match(pattern, subject, fields | everything)
         if isinstance(part, ast.MatchAs | ast.MatchStar) and part.name:
             self.set_name(part.name, self.read_name(part.name) | everything)
         elif isinstance(part, ast.MatchMapping) and part.rest:
@@ -286,6 +298,13 @@ class Analysis(Expressions):
 
     def _exists(self, name: str) -> bool:
         return name in sys.modules or self.is_apps(name)
+
+    def local_names(self, given: list[Value], named: dict[str, Value]) -> Value:  # noqa: ARG002
+        """What `locals()` gives."""
+        box = Box((self.file, "locals", self.call.place), "plain")
+        for name in self.frame.code.scope.own:
+            self.write(box, name, self.get_name(name))
+        return frozenset((box,))
 
     def _do_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:  # noqa: N802
         made = self._written(node)

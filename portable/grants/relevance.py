@@ -24,7 +24,14 @@ REVEALING = frozenset(("eval", "exec", "globals", "vars", "locals", "__import__"
 PLAIN = (str, bytes, int, float, type(None), CodeType)
 IMPORT_NAME = opmap["IMPORT_NAME"]
 MOST_ELEMENTS = 2000
-UNINTERESTING = frozenset(("__dict__", "__weakref__", "__module__", "__annotations__", "__doc__", "__slots__"))
+UNINTERESTING = frozenset(
+    (
+        *("__dict__", "__weakref__", "__module__", "__annotations__", "__doc__", "__slots__", "_abc_impl"),
+        *("__signature__", "__class_vars__", "__abstractmethods__", "model_config", "model_fields"),
+        *("__pydantic_core_schema__", "__pydantic_serializer__", "__pydantic_validator__"),
+        *("__pydantic_parent_namespace__", "__pydantic_generic_metadata__"),
+    )
+)
 
 
 class Relevance:
@@ -151,7 +158,7 @@ class Relevance:
         if is_type(thing):
             return is_app_class(thing) and any(
                 inner.__code__ in self._matters if isinstance(inner, FunctionType) else self.thing(inner, depth + 1)
-                for base in (*thing.__mro__, type(thing))
+                for base in (*thing.__mro__, class_of(thing))
                 if is_app_class(base)
                 for name, value in members(base).items()
                 if name not in UNINTERESTING and depth < 4
@@ -269,9 +276,8 @@ def functions_of(modules: dict[str, ModuleType]) -> list[tuple[FunctionType, boo
             continue
         if depth and not isinstance(value, FunctionType) and not is_ours(class_of(value).__module__):
             stack.extend((part, is_method, depth - 1) for part in deeper(value))
-        inner = (
-            value._function if class_of(value).__module__ == "portable.tasks" and hasattr(value, "_function") else value
-        )
+        # A Task is called as its function.
+        inner: Any = getattr(value, "_function", None) if class_of(value).__module__ == "portable.tasks" else value
         for function in inner_functions(inner):
             if is_app_function(function):
                 found[id(function)] = (function, is_method or found.get(id(function), (None, False))[1])

@@ -29,6 +29,9 @@ def installed_folders() -> tuple[str, ...]:
 
 
 INSTALLED = installed_folders()
+SUITE = "portable.testing.conformance"
+"""Its tests declare apps: what is in it counts as theirs, wherever it is installed."""
+SUITE_FOLDER = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "testing", "conformance")) + os.sep
 _known_files: dict[str, bool] = {}
 
 
@@ -38,14 +41,16 @@ def is_app_file(file: str | None) -> bool:
         return False
     known = _known_files.get(file)
     if known is None:
-        known = _known_files[file] = not os.path.realpath(file).startswith(INSTALLED)
+        real = os.path.realpath(file)
+        known = _known_files[file] = real.startswith(SUITE_FOLDER) or not real.startswith(INSTALLED)
     return known
 
 
 def is_ours(module: object) -> bool:
     """Whether a module's name is portable's or an adapter's."""
-    package = str(module).partition(".")[0]
-    return package == "portable" or package.startswith("portable_")
+    name = str(module)
+    package = name.partition(".")[0]
+    return (package == "portable" and not name.startswith(SUITE)) or package.startswith("portable_")
 
 
 def is_app_module(module: Any) -> bool:
@@ -128,8 +133,9 @@ class Source:
     def __init__(self, file: str) -> None:
         self.file = file
         with tokenize.open(file) as opened:
-            self.tree = ast.parse(opened.read(), file)
+            self.tree: ast.Module = ast.parse(opened.read(), file)
         self.by_line: dict[int, list[Definition]] = {}
+        mark_private(self.tree, "")
         for node in ast.walk(self.tree):
             if isinstance(node, DEFINITIONS):
                 decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
@@ -141,6 +147,24 @@ class Source:
         wanted = [node for node in self.by_line.get(code.co_firstlineno, ()) if name_of(node) == code.co_name]
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         return [node for node in wanted if argument_names(node) == names]
+
+
+def mark_private(node: ast.AST, cls: str) -> None:
+    """Gives private names (`self.__table`) the form that they have at run time, with their class in front."""
+    for part in ast.iter_child_nodes(node):
+        if cls and isinstance(part, ast.Attribute):
+            part.attr = mangled(part.attr, cls)
+        elif cls and isinstance(part, ast.Name):
+            part.id = mangled(part.id, cls)
+        elif cls and isinstance(part, ast.arg):
+            part.arg = mangled(part.arg, cls)
+        mark_private(part, part.name if isinstance(part, ast.ClassDef) else cls)
+
+
+def mangled(name: str, cls: str) -> str:
+    if not name.startswith("__") or name.endswith("__") or "." in name or not cls.strip("_"):
+        return name
+    return f"_{cls.lstrip('_')}{name}"
 
 
 def name_of(node: Definition) -> str:

@@ -81,16 +81,16 @@ class Call(Atom):
         work: Callable[[], Value] | None = None,
     ) -> None:
         super().__init__(key, code)
-        self.code = code
-        self.work = work
+        self.code: Code | None = code
+        self.work: Callable[[], Value] | None = work
         """What it does, if it is no function but several calls that are made together."""
         self.callers: set[Call] = set()
-        self.is_stale = True
-        self.active = False
-        self.place = place
-        self.scope = Atom(("scope", place))
+        self.is_stale: bool = True
+        self.active: bool = False
+        self.place: Any = place
+        self.scope: Atom = Atom(("scope", place))
         """Where variables lie that inner functions see."""
-        self.parameters = parameters or {}
+        self.parameters: dict[str, Value] = parameters or {}
         self.result: Value = EMPTY
         self.uses: set[Use] = set()
         self.widenings: set[Widening] = set()
@@ -110,7 +110,7 @@ class State:
         self.readers: dict[Atom, set[Call]] = {}
         self.waiting: dict[Call, None] = {}
         self.depth = 0
-        self.call = Call("nothing")
+        self.call: Call = Call("nothing")
         self.file: str = ""
         self.line: int = 0
         self.escaped: set[Atom] = set()

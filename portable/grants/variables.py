@@ -31,10 +31,10 @@ class Frame:
     __slots__ = ("cls", "code", "env", "names", "returned", "weak", "yielded")
 
     def __init__(self, code: Code, names: dict[str, Any]) -> None:
-        self.code = code
-        self.names = names
+        self.code: Code = code
+        self.names: dict[str, Any] = names
         self.env: dict[str, Value] = {}
-        self.weak = 0
+        self.weak: int = 0
         self.returned: Value = EMPTY
         self.yielded: Value = EMPTY
         self.cls: WrittenClass | None = None
@@ -142,10 +142,14 @@ class Variables(Calls):
     def _element(self, atom: Atom, position: int) -> Value:
         if isinstance(atom, Box) or (isinstance(atom, Live) and isinstance(atom.held, tuple | list)):
             return self.item_of(atom, self.live(position))
+        name = self.field_name(atom, position)
+        if name != position:
+            return self.read(atom, name) | self.read(atom, ALL)
         return self.contents_of(atom)
 
     def _set_attribute(self, atom: Atom, name: str, value: Value) -> None:
-        self.write(atom, name, value)
+        is_module = isinstance(atom, Live) and isinstance(atom.held, ModuleType)
+        self.write(self.atom(members(atom.held)) if is_module else atom, name, value)
         cls: Atom | None = None
         if isinstance(atom, Instance):
             cls = atom.cls
@@ -170,6 +174,8 @@ class Variables(Calls):
     def _set_item(self, owners: Value, keys: Value, value: Value) -> None:
         known = [constant(key) for key in keys]
         names = known if known and None not in known else [ALL]
+        if not owners:
+            self.escape(value, "a container that is not known")
         for owner in owners:
             for name in names:
                 self.write(owner, name, value)

@@ -13,7 +13,7 @@ from portable.testing import running
 from portable.testing.grants import Used, observed
 
 HERE = Path(__file__).parent
-MODULES = ("simple", "classes", "reported")
+MODULES = ("simple", "classes", "hidden", "reported")
 
 
 def load() -> Any:
@@ -106,7 +106,7 @@ def test_what_a_handler_uses_was_derived(derived: Derived, used: dict[str, set[U
 
 def test_background_handlers_were_derived_too(derived: Derived, used: dict[str, set[Used]]) -> None:
     granted = {(g.handler, g.resource, g.verb) for g in derived.grants}
-    assert {use[0] for use in used["everything else"]} == {"work", "seen"}
+    assert {use[0] for use in used["everything else"]} == {"work", "seen", "with_event"}
     assert used["everything else"] <= granted
 
 

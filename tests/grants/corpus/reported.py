@@ -41,18 +41,25 @@ def verb_given_to_a_library() -> None:
 
 
 @case(
-    widened=("notes", "words", "runs", "files", "changed", "far", "limit", "work"), reports=("only known when it runs",)
+    widened=("notes", "words", "runs", "files", "changed", "far", "limit", "work", "with_model"),
+    reports=("only known when it runs",),
 )
 def globals_by_unknown_name() -> None:
     vars(store)["wo" + VERB[:0] + "rds"].get("1")
 
 
-@case(widened=("notes", "words", "runs", "files", "changed", "far", "limit", "work"), reports=("made from text",))
+@case(
+    widened=("notes", "words", "runs", "files", "changed", "far", "limit", "work", "with_model"),
+    reports=("made from text",),
+)
 def evaluated_text() -> None:
     eval("notes.get('1')")
 
 
-@case(widened=("notes", "words", "runs", "files", "changed", "far", "limit", "work"), reports=("name is only known",))
+@case(
+    widened=("notes", "words", "runs", "files", "changed", "far", "limit", "work", "with_model"),
+    reports=("name is only known",),
+)
 def unknown_module() -> None:
     __import__(f"{__package__}.{VERB[:0]}late", fromlist=["touch"]).touch()
 
@@ -117,7 +124,9 @@ def resource_of_a_service() -> None:
     json.dumps(far)
 
 
-@case(widened=("notes", "words", "runs", "files", "changed", "limit", "work"), reports=("`all_handlers`",))
+@case(
+    widened=("notes", "words", "runs", "files", "changed", "limit", "work", "with_model"), reports=("`all_handlers`",)
+)
 def the_app_itself() -> None:
     app.all_handlers()["plain_call"].function()
 
