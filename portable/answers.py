@@ -35,8 +35,9 @@ class Answer(Response):
     def __init__(self, body: bytes, status: int, headers: list[tuple[str, str]]) -> None:
         self.body = body
         self.status = status
-        self.headers = found = NEW_HEADERS(Headers)
+        found = NEW_HEADERS(Headers)
         found._items = headers
+        self.headers: Headers = found
 
 
 NEW_HEADERS = Headers.__new__

@@ -559,7 +559,7 @@ class App(Service):
     ) -> None:
         super().__init__(name)
         self.functions: Grouping = functions
-        self.targets = (targets,) if isinstance(targets, str) else tuple(targets)
+        self.targets: tuple[str, ...] = (targets,) if isinstance(targets, str) else tuple(targets)
         self.cors = cors
         self.services: list[Service] = []
         unknown = [target for target in self.targets if target not in PROVIDERS]

@@ -59,11 +59,22 @@ class Bucket(Resource[BucketDriver]):
     """
 
     kind = "bucket"
-    verbs = ("get", "require", "open", "read_range", "head", "put", "delete", "list", "copy", "signed_url")
+    verbs: tuple[str, ...] = (
+        "get",
+        "require",
+        "open",
+        "read_range",
+        "head",
+        "put",
+        "delete",
+        "list",
+        "copy",
+        "signed_url",
+    )
 
     def __init__(self, registry: Registry, name: str, *, location: Location) -> None:
         super().__init__(registry, name, location)
-        self.spec = BucketSpec(name, registry.name, location)
+        self.spec: BucketSpec = BucketSpec(name, registry.name, location)
 
     def __repr__(self) -> str:
         return f"<Bucket {self.id}>"

@@ -77,8 +77,8 @@ class Profile:
     ) -> None:
         self.name = name
         self.limits = limits
-        self.names = names or {}
-        self.capabilities = capabilities or {}
+        self.names: Mapping[str, Limit] = names or {}
+        self.capabilities: Mapping[str, Capability] = capabilities or {}
         self.reserved_paths = reserved_paths
         self.reserved_endings = reserved_endings
         self.memory_sizes = memory_sizes

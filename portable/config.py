@@ -59,7 +59,7 @@ def suggested(name: str) -> str:
 class Value(Resource[ValueDriver]):
     """What params and secrets share: a value that is read at most once in 5 minutes per process."""
 
-    verbs = ("get",)
+    verbs: tuple[str, ...] = ("get",)
     command = ""
 
     def __init__(self, registry: Registry, name: str, location: Location) -> None:
@@ -107,7 +107,7 @@ class Param(Value):
                 check_value("param", name, default, load_profile())
             except PortableError as error:
                 raise DeclarationError(f"the default: {error.message}", hint=error.hint, location=location) from None
-        self.spec = ParamSpec(name, registry.name, default, location)
+        self.spec: ParamSpec = ParamSpec(name, registry.name, default, location)
 
     def _make_driver(self, factory: DriverFactory) -> ValueDriver:
         return factory.param(self.spec)
@@ -131,7 +131,7 @@ class Secret(Value):
 
     def __init__(self, registry: Registry, name: str, *, location: Location) -> None:
         super().__init__(registry, name, location)
-        self.spec = SecretSpec(name, registry.name, location)
+        self.spec: SecretSpec = SecretSpec(name, registry.name, location)
 
     def _make_driver(self, factory: DriverFactory) -> ValueDriver:
         return factory.secret(self.spec)

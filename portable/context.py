@@ -50,16 +50,16 @@ class Context:
         report: Callable[[float, str | None], None] | None = None,
         binding: "Binding | None" = None,
     ) -> None:
-        self.id = id
-        self.kind = kind
-        self.handler = handler
-        self.app = app
-        self.stage = stage
-        self.attempt = attempt
-        self.deadline = deadline
-        self.traceparent = traceparent
-        self.attributes = attributes or {}
-        self.scheduled_at = scheduled_at
+        self.id: str = id
+        self.kind: str = kind
+        self.handler: str = handler
+        self.app: str = app
+        self.stage: str = stage
+        self.attempt: int = attempt
+        self.deadline: float = deadline
+        self.traceparent: str = traceparent
+        self.attributes: dict[str, str] = attributes or {}
+        self.scheduled_at: float | None = scheduled_at
         self._report = report
         self._binding = binding
 

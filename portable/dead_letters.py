@@ -21,7 +21,7 @@ class DeadLetters(Resource[DeadLetterDriver]):
     """
 
     kind = "dead-letters"
-    verbs = ("dead_letters", "redrive", "discard")
+    verbs: tuple[str, ...] = ("dead_letters", "redrive", "discard")
 
     def __init__(self, registry: Registry, handler: str, location: Location, *, owner: str | None = None) -> None:
         super().__init__(registry, handler, location)

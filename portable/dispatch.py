@@ -6,6 +6,7 @@ runtimes and servers import this module.
 
 import sys
 from collections.abc import Awaitable, Callable
+from contextvars import Token
 from functools import partial
 from time import time
 from types import CoroutineType
@@ -16,7 +17,7 @@ from .binding import Binding, current_context
 from .capabilities import strictest
 from .context import Context
 from .errors import HTTPError, InvalidArgument, LimitExceeded, Location, NotFound, PortableError
-from .extractors import EMPTY_FORM, parse_form, take_request
+from .extractors import EMPTY_FORM, Extract, parse_form, take_request
 from .http import CORS, Headers, Middleware, Request, Response
 from .identifiers import is_request_id, is_traceparent, new_ids
 from .invocation import Invocation, Outcome
@@ -34,7 +35,8 @@ T = TypeVar("T")
 InThread = Callable[[Callable[[], T]], Awaitable[T]]
 
 # Bound once: every call needs them.
-set_context, reset_context = current_context.set, current_context.reset
+set_context: Callable[[Context | None], Token[Context | None]] = current_context.set
+reset_context: Callable[[Token[Context | None]], None] = current_context.reset
 
 COROUTINE_FLAG = 0x80
 HTTP_SECONDS = 28
@@ -57,14 +59,14 @@ class Endpoint:
         timeout: int = HTTP_SECONDS,
         is_async: bool = False,
     ) -> None:
-        self.function = function
-        self.plan = plan
-        self.extracts = plan.extracts
-        self.middlewares = middlewares
-        self.context = context
-        self.status = status
-        self.timeout = timeout
-        self.is_async = is_async
+        self.function: Callable[..., Any] = function
+        self.plan: Plan = plan
+        self.extracts: tuple[Extract, ...] = plan.extracts
+        self.middlewares: tuple[Middleware, ...] = middlewares
+        self.context: Callable[[str, float, str], Context] = context
+        self.status: int = status
+        self.timeout: int = timeout
+        self.is_async: bool = is_async
 
 
 TAKE_REQUEST = Plan((Parameter("request", "request", "request", False, take_request),), None)
@@ -84,7 +86,7 @@ class Dispatcher:
         self.dev = dev
         profile = binding.profile if binding is not None else strictest(app.targets)
         self.profile = profile
-        self.stage = binding.stage if binding is not None else "dev"
+        self.stage: str = binding.stage if binding is not None else "dev"
         self._body_limit = profile.value("http_request_bytes")
         self._response_limit = profile.value("http_response_bytes")
         self._url_limit = profile.value("http_url_bytes")

@@ -59,13 +59,13 @@ class DocumentRules:
     )
 
     def __init__(self, profile: Profile) -> None:
-        self.profile = profile
-        self.depth = profile.value("item_depth")
-        self.digits = profile.value("decimal_digits")
-        self.integer = profile.value("integer")
-        self.name_bytes = profile.value("field_name_bytes")
-        self.exponent_high = profile.value("float_exponent_max")
-        self.exponent_low = -profile.value("float_exponent_min")
+        self.profile: Profile = profile
+        self.depth: int = profile.value("item_depth")
+        self.digits: int = profile.value("decimal_digits")
+        self.integer: int = profile.value("integer")
+        self.name_bytes: int = profile.value("field_name_bytes")
+        self.exponent_high: int = profile.value("float_exponent_max")
+        self.exponent_low: int = -profile.value("float_exponent_min")
         self._names: set[str] = set()
 
     def check(self, value: object, *, what: str = "", resource: str | None = None, key: object = None) -> Document:

@@ -206,7 +206,7 @@ class HTTPError(PortableError):
     def __init__(self, status: int, message: str = "", *, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
-        self.headers = headers or {}
+        self.headers: dict[str, str] = headers or {}
 
 
 class TaskFailed(PortableError):

@@ -47,8 +47,8 @@ class Parts:
     def __init__(self) -> None:
         self.fields: dict[str, list[str]] = {}
         self.files: dict[str, list[UploadFile]] = {}
-        self.count = 0
-        self.finished = False
+        self.count: int = 0
+        self.finished: bool = False
         self._headers: dict[str, bytes] = {}
         self._name = bytearray()
         self._value = bytearray()

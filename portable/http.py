@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Any, NamedTuple, cast, overload
+from typing import Any, ClassVar, NamedTuple, cast, overload
 
 from .errors import InvalidArgument, Problem
 
@@ -53,7 +53,7 @@ class Headers:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Headers) and sorted(self._items) == sorted(other._items)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def __repr__(self) -> str:
         return f"Headers({self._items!r})"
@@ -105,15 +105,15 @@ class Request:
         id: str = "",
         traceparent: str = "",
     ) -> None:
-        self.method = method
-        self.path = path
-        self.query_string = query_string
-        self.headers = headers if isinstance(headers, Headers) else Headers(headers)
-        self.body = body
-        self.client = client
-        self.scheme = scheme
-        self.id = id
-        self.traceparent = traceparent
+        self.method: str = method
+        self.path: str = path
+        self.query_string: str = query_string
+        self.headers: Headers = headers if isinstance(headers, Headers) else Headers(headers)
+        self.body: bytes = body
+        self.client: str = client
+        self.scheme: str = scheme
+        self.id: str = id
+        self.traceparent: str = traceparent
         self.params: dict[str, str] = {}
         self.state: dict[str, Any] = {}
         """For middleware to hand things to handlers."""
@@ -191,17 +191,15 @@ class Response:
         headers: Headers | dict[str, str] | Iterable[tuple[str, str]] = (),
         media_type: str | None = None,
     ) -> None:
-        if isinstance(headers, Headers):
-            self.headers = headers
-        else:
-            items = cast("dict[str, str]", headers).items() if isinstance(headers, dict) else headers
-            self.headers = Headers(items)
+        if not isinstance(headers, Headers):
+            headers = Headers(cast("dict[str, str]", headers).items() if isinstance(headers, dict) else headers)
+        self.headers: Headers = headers
         if media_type is None and body and "content-type" not in self.headers:
             media_type = "text/plain; charset=utf-8" if isinstance(body, str) else "application/octet-stream"
         if media_type is not None and "content-type" not in self.headers:
             self.headers["content-type"] = media_type
-        self.body = body.encode() if isinstance(body, str) else body
-        self.status = status
+        self.body: bytes = body.encode() if isinstance(body, str) else body
+        self.status: int = status
 
     def set_cookie(
         self,

@@ -154,7 +154,7 @@ class Once:
         expires_in: int,
     ) -> None:
         self.function = function
-        self.name = f"{function.__module__}:{function.__qualname__}"
+        self.name: str = f"{function.__module__}:{function.__qualname__}"
         self.signature = signature
         self.key = key
         self.expires_in = expires_in

@@ -161,11 +161,11 @@ class Collected:
     def __init__(self, profile: Profile, done: "Event") -> None:
         self.profile = profile
         self.done = done
-        self.limit = profile.value("http_response_bytes")
-        self.status = 0
+        self.limit: int = profile.value("http_response_bytes")
+        self.status: int = 0
         self.headers: list[tuple[str, str]] = []
-        self.body = bytearray()
-        self.complete = False
+        self.body: bytearray = bytearray()
+        self.complete: bool = False
 
     async def send(self, message: dict[str, Any]) -> None:
         kind = message["type"]

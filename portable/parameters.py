@@ -40,9 +40,9 @@ class Marker:
     __slots__ = ("default", "name", "where")
 
     def __init__(self, where: str, name: str | None, default: Any) -> None:
-        self.where = where
-        self.name = name
-        self.default = default
+        self.where: str = where
+        self.name: str | None = name
+        self.default: Any = default
 
     def __repr__(self) -> str:
         return f"{self.where.title()}({self.name!r})"
@@ -110,10 +110,10 @@ class Plan:
     __slots__ = ("body", "extracts", "parameters", "simple")
 
     def __init__(self, parameters: tuple[Parameter, ...], body: str | None) -> None:
-        self.parameters = parameters
-        self.extracts = tuple(parameter.extract for parameter in parameters)
-        self.body = body
-        self.simple = not any(parameter.keyword for parameter in parameters)
+        self.parameters: tuple[Parameter, ...] = parameters
+        self.extracts: tuple[Extract, ...] = tuple(parameter.extract for parameter in parameters)
+        self.body: str | None = body
+        self.simple: bool = not any(parameter.keyword for parameter in parameters)
 
     def apply(self, function: Callable[..., Any], values: list[Any]) -> Any:
         """Calls `function` with its extracted values."""
@@ -196,7 +196,7 @@ class Planner:
         self.names = names
         self.methods = methods
         self.location = location
-        self.name = getattr(function, "__name__", type(function).__name__)
+        self.name: str = getattr(function, "__name__", type(function).__name__)
         self.bodies: dict[str, str] = {}
         self.codecs: list[tuple[str, Codec[Any]]] = []
         """Made, and not looked at yet."""

@@ -59,7 +59,7 @@ class StaticFolder:
 
     def __init__(self, spec: StaticSpec, limit: int) -> None:
         self.spec = spec
-        self.root = os.path.realpath(spec.directory)
+        self.root: str = os.path.realpath(spec.directory)
         self._paths: dict[str, str] = {}
         self._read: dict[str, File] = {}
         for folder, folders, names in os.walk(self.root):

@@ -45,12 +45,14 @@ class ItemRules(Generic[T]):
         self.id = id
         self.location = location
         self.model: ItemModel[T] = ItemModel(model, name, location)
-        self.key = self._check_fields((key,) if isinstance(key, str) else key, "key")
+        self.key: tuple[str, ...] = self._check_fields((key,) if isinstance(key, str) else key, "key")
         for field in self.key:
             self.model.check_key(field)
         if not isinstance(cast("object", indexes), dict):
             raise self.declaration(f"indexes {indexes!r} is no dict", 'indexes={"by_owner": ("owner", "id")}')
-        self.indexes = {index: self._check_index(index, fields) for index, fields in indexes.items()}
+        self.indexes: dict[str, IndexSpec] = {
+            index: self._check_index(index, fields) for index, fields in indexes.items()
+        }
         if ttl is not None:
             if ttl in self.key:
                 raise self.declaration(f"ttl field {ttl!r} is a key field", "take another field")

@@ -27,8 +27,8 @@ class Page(Generic[T]):
     __slots__ = ("cursor", "items")
 
     def __init__(self, items: list[T], cursor: str | None) -> None:
-        self.items = items
-        self.cursor = cursor
+        self.items: list[T] = items
+        self.cursor: str | None = cursor
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.items)
@@ -46,8 +46,8 @@ class Failures(Generic[T]):
     __slots__ = ("deletes", "puts")
 
     def __init__(self, puts: list[T], deletes: "list[tuple[KeyValue, ...]]") -> None:
-        self.puts = puts
-        self.deletes = deletes
+        self.puts: list[T] = puts
+        self.deletes: list[tuple[KeyValue, ...]] = deletes
 
     def __bool__(self) -> bool:
         return bool(self.puts or self.deletes)

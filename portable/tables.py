@@ -84,7 +84,7 @@ class Table(Resource[TableDriver], Generic[T]):
     """
 
     kind = "table"
-    verbs = (
+    verbs: tuple[str, ...] = (
         "get",
         "require",
         "get_entry",
@@ -114,7 +114,7 @@ class Table(Resource[TableDriver], Generic[T]):
         super().__init__(registry, name, location)
         items: ItemRules[T] = ItemRules(name, self.id, model, key, indexes, ttl, location)
         self._items = items
-        self.spec = TableSpec(
+        self.spec: TableSpec = TableSpec(
             name,
             registry.name,
             items.key,

@@ -52,7 +52,7 @@ class Task(Resource[TaskDriver], Generic[T, R]):
     """
 
     kind = "task"
-    verbs = ("send", "run", "report", "dead_letters", "redrive", "discard")
+    verbs: tuple[str, ...] = ("send", "run", "report", "dead_letters", "redrive", "discard")
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Task(Resource[TaskDriver], Generic[T, R]):
         )
         # As functools.wraps does, so that whatever looks at the function finds it.
         self.__wrapped__ = function
-        self.__name__ = function_name(function)
+        self.__name__: str = function_name(function)
         self.__qualname__ = getattr(function, "__qualname__", self.__name__)
         self.__module__ = function.__module__
         self.__doc__ = function.__doc__
@@ -255,7 +255,7 @@ class TaskRun(Generic[R]):
 
     def __init__(self, task: Task[Any, R], id: str) -> None:
         self._task = task
-        self.id = id
+        self.id: str = id
 
     def __repr__(self) -> str:
         return f"<TaskRun {self._task.name} {self.id}>"

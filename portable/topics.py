@@ -52,12 +52,12 @@ class Topic(Resource[TopicDriver], Generic[T]):
     """
 
     kind = "topic"
-    verbs = ("publish", "publish_all", "dead_letters", "redrive", "discard")
+    verbs: tuple[str, ...] = ("publish", "publish_all", "dead_letters", "redrive", "discard")
 
     def __init__(self, registry: Registry, name: str, model: Any, *, location: Location) -> None:
         super().__init__(registry, name, location)
         self.model: Any = Any if model is None else model
-        self.spec = TopicSpec(name, registry.name, model_name(model), location)
+        self.spec: TopicSpec = TopicSpec(name, registry.name, model_name(model), location)
         self._codec: MessageCodec[T] = MessageCodec(self.model)
         self._subscribers: dict[str, Callable[..., Any]] = {}
         self._letters: dict[str, DeadLetters] = {}

@@ -28,8 +28,9 @@ class Schemas:
             for stated in operation.answers:
                 if stated.media is not None and stated.annotation is not None:
                     self._add(stated.annotation, "serialization")
+        self.definitions: dict[str, dict[str, Any]]
         self._schemas, self.definitions = json_schemas(self.codecs, f"{PREFIX}{{model}}")
-        self.problem = unique("Problem", set(self.definitions))
+        self.problem: str = unique("Problem", set(self.definitions))
         self.definitions[self.problem] = PROBLEM_SCHEMA
 
     def _add(self, annotation: Any, mode: SchemaMode) -> None:

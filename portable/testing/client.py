@@ -51,9 +51,9 @@ class ClientResponse:
     def __init__(self, method: str, url: str, response: Response, history: "tuple[ClientResponse, ...]" = ()) -> None:
         self.method = method
         self.url = url
-        self.status = response.status
+        self.status: int = response.status
         self.headers: Headers = response.headers
-        self.body = response.body
+        self.body: bytes = response.body
         self.history = history
 
     def __repr__(self) -> str:
@@ -99,10 +99,10 @@ class Client:
     def __init__(self, running: Running, *, headers: HeaderItems = (), follow_redirects: bool = False) -> None:
         self._running = running
         self.base_url = "http://localhost"
-        self.headers = Headers(header_items(headers))
+        self.headers: Headers = Headers(header_items(headers))
         """Sent with every request, unless it brings the same header itself."""
         self.follow_redirects = follow_redirects
-        self.cookies = Cookies(running.now, "localhost")
+        self.cookies: Cookies = Cookies(running.now, "localhost")
 
     def get(self, path: str, **options: Unpack[RequestOptions]) -> ClientResponse:
         """Sends a GET; see `request`."""

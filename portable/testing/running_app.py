@@ -58,8 +58,8 @@ class RunningApp:
         self.running = running
         """The adapter's own side of it."""
         self.app: App = running.app
-        self.clock = AppClock(running)
-        self.client = Client(running)
+        self.clock: AppClock = AppClock(running)
+        self.client: Client = Client(running)
 
     def __repr__(self) -> str:
         return f"<RunningApp {self.app.name}>"

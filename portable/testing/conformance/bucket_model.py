@@ -7,15 +7,17 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from portable.adapter import Running
 from portable.app import App
+from portable.buckets import Bucket
 from portable.errors import Conflict, NotFound
 
 from .harness import Harness
 
 KEYS = ("a", "a/b", "a/b/c", "a.txt", "b", "b/")
-keys = st.sampled_from([key for key in KEYS if not key.endswith("/")])
-bodies = st.binary(max_size=40)
-described = st.sampled_from(({}, {"owner": "me"}))
+keys: st.SearchStrategy[str] = st.sampled_from([key for key in KEYS if not key.endswith("/")])
+bodies: st.SearchStrategy[bytes] = st.binary(max_size=40)
+described: st.SearchStrategy[dict[str, str]] = st.sampled_from(({}, {"owner": "me"}))
 
 
 class Kept(NamedTuple):
@@ -35,9 +37,9 @@ class BucketMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         app = App("conformance")
-        self.bucket = app.bucket("files")
-        self.open = ExitStack()
-        self.running = self.open.enter_context(self.harness.running(app))
+        self.bucket: Bucket = app.bucket("files")
+        self.open: ExitStack = ExitStack()
+        self.running: Running = self.open.enter_context(self.harness.running(app))
         self.model: dict[str, Kept] = {}
         self.versions: set[str] = set()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, NamedTuple, TypedDict
+from typing import Annotated, Any, ClassVar, NamedTuple, TypedDict
 from uuid import UUID
 
 import pytest
@@ -33,7 +33,7 @@ class Line(BaseModel):
 
 
 class Order(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     id: UUID
     lines: list[Line] = Field(min_length=1)
@@ -118,7 +118,7 @@ class Opaque:
 
 
 class Loose(BaseModel):
-    model_config = ConfigDict(extra="allow")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow")
 
     a: Any = None
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from portable import between, ge, lt, prefix
+from portable.adapter import Running
 from portable.app import App
 from portable.drivers import SortCondition
 from portable.errors import Conflict, NotFound
-from portable.tables import Action
+from portable.tables import Action, Table
 
 from .harness import Harness
 
@@ -23,11 +24,11 @@ PKS = ("p", "q")
 SKS = ("a", "a/b", "ab", "é")
 TAGS = ("red", "blue")
 
-keys = st.tuples(st.sampled_from(PKS), st.sampled_from(SKS))
-numbers = st.integers(-5, 5)
-tags = st.sampled_from((None, *TAGS))
-lives = st.sampled_from((None, 5, 60))
-conditions = st.sampled_from(("", "", "absent", "present", "version", "stale"))
+keys: st.SearchStrategy[tuple[str, str]] = st.tuples(st.sampled_from(PKS), st.sampled_from(SKS))
+numbers: st.SearchStrategy[int] = st.integers(-5, 5)
+tags: st.SearchStrategy[str | None] = st.sampled_from((None, *TAGS))
+lives: st.SearchStrategy[int | None] = st.sampled_from((None, 5, 60))
+conditions: st.SearchStrategy[str] = st.sampled_from(("", "", "absent", "present", "version", "stale"))
 
 
 class Kept(NamedTuple):
@@ -46,12 +47,14 @@ class TableMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         app = App("conformance")
-        self.table = app.table("items", key=("pk", "sk"), indexes={"by_tag": ("tag", "rank")}, ttl="ends")
-        self.open = ExitStack()
-        self.running = self.open.enter_context(self.harness.running(app))
+        self.table: Table[dict[str, Any]] = app.table(
+            "items", key=("pk", "sk"), indexes={"by_tag": ("tag", "rank")}, ttl="ends"
+        )
+        self.open: ExitStack = ExitStack()
+        self.running: Running = self.open.enter_context(self.harness.running(app))
         self.model: dict[Key, Kept] = {}
         self.newest: dict[Key, str] = {}
-        self.tokens = 0
+        self.tokens: int = 0
 
     def teardown(self) -> None:
         self.open.close()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from portable.adapter import Running
 from portable.app import App
 from portable.errors import Conflict, NotFound, TaskFailed
 from portable.tasks import TaskRun
@@ -53,8 +54,8 @@ class TaskMachine(RuleBasedStateMachine):
             return number * 2
 
         self.task = work
-        self.open = ExitStack()
-        self.running = self.open.enter_context(self.harness.running(app))
+        self.open: ExitStack = ExitStack()
+        self.running: Running = self.open.enter_context(self.harness.running(app))
         self.model: list[Kept] = []
 
     def teardown(self) -> None:
