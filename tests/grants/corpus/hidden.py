@@ -19,6 +19,20 @@ from .store import app, changed, notes, runs, words
 T = TypeVar("T")
 
 
+shelf: dict[str, Any] = {}
+
+
+@case("runs.get")
+def reads_what_a_later_handler_keeps() -> None:
+    shelf["table"].get("1")
+
+
+@case("runs.scan")
+def keeps_for_an_earlier_handler() -> None:
+    shelf["table"] = runs
+    runs.scan()
+
+
 class Private:
     def __init__(self, table: Any) -> None:
         self.__table = table
