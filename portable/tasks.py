@@ -1,7 +1,7 @@
 """Tasks: functions whose runs are queued, tried again when they fail, and kept when they fail for good."""
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from .binding import Grant, Registry, Resource
 from .codec import Codec
@@ -353,9 +353,10 @@ class TaskDeclaration:
         self._uses = uses
         self._name = name
 
-    # The order tells a Context from a payload, and a coroutine function from one that returns something else.
+    # The order tells a Context from a payload, and a coroutine function from one that returns something else. Of what
+    # follows the payload the names stay: `charge(order, context=context)`.
     @overload
-    def __call__(  # type: ignore[overload-overlap]
+    def __call__(
         self, function: Callable[[Context], Coroutine[Any, Any, R]], /
     ) -> TaskFunction[None, R, [Context], Coroutine[Any, Any, R]]: ...
     @overload
@@ -364,20 +365,23 @@ class TaskDeclaration:
     ) -> TaskFunction[None, R, [], Coroutine[Any, Any, R]]: ...
     @overload
     def __call__(  # type: ignore[overload-overlap]
-        self, function: Callable[[T], Coroutine[Any, Any, R]], /
-    ) -> TaskFunction[T, R, [T], Coroutine[Any, Any, R]]: ...
-    @overload
-    def __call__(
-        self, function: Callable[[T, Context], Coroutine[Any, Any, R]], /
-    ) -> TaskFunction[T, R, [T, Context], Coroutine[Any, Any, R]]: ...
+        self, function: Callable[Concatenate[T, P], Coroutine[Any, Any, R]], /
+    ) -> TaskFunction[T, R, Concatenate[T, P], Coroutine[Any, Any, R]]: ...
     @overload
     def __call__(self, function: Callable[[Context], R], /) -> TaskFunction[None, R, [Context], R]: ...
     @overload
     def __call__(self, function: Callable[[], R], /) -> TaskFunction[None, R, [], R]: ...
     @overload
-    def __call__(self, function: Callable[[T], R], /) -> TaskFunction[T, R, [T], R]: ...
+    def __call__(self, function: Callable[Concatenate[T, P], R], /) -> TaskFunction[T, R, Concatenate[T, P], R]: ...
+    # Keyword-only parameters: which of them is the payload, no type can say.
     @overload
-    def __call__(self, function: Callable[[T, Context], R], /) -> TaskFunction[T, R, [T, Context], R]: ...
+    def __call__(  # type: ignore[overload-cannot-match]
+        self, function: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> TaskFunction[Any, R, P, Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(  # type: ignore[overload-cannot-match]
+        self, function: Callable[P, R], /
+    ) -> TaskFunction[Any, R, P, R]: ...
     @overload
     def __call__(
         self,

@@ -12,7 +12,7 @@ pytest has the same as fixtures, see plugin.py. The conformance suite for adapte
 
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -30,20 +30,25 @@ _started: set[int] = set()
 _starting = threading.Lock()
 
 
-@contextmanager
 def running(
     app: "App",
     *,
     adapter: str = "local",
     profile: str | None = None,
     limits: Literal["refuse", "warn"] = "refuse",
-) -> "Generator[RunningApp]":
+) -> "AbstractContextManager[RunningApp]":
     """Runs `app` in this process, with empty data, until the block ends; nothing listens, nothing runs by itself.
 
     `profile` says whose limits are in force (aws, gcp, azure, strictest; by default those of the app's targets),
     `limits="warn"` only logs what they would refuse. `adapter` is the name of an installed one. Several apps may run at
     once. Raises DeclarationError for an app that is declared wrongly, InvalidArgument for one that runs already.
     """
+    return start(app, adapter, profile, limits)
+
+
+@contextmanager
+def start(app: "App", adapter: str, profile: str | None, limits: Literal["refuse", "warn"]) -> "Generator[RunningApp]":
+    """What `running` is."""
     from portable.adapter import find_adapter
     from portable.capabilities import profile_for
     from portable.errors import InvalidArgument

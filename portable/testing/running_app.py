@@ -118,9 +118,9 @@ class RunningApp:
         """As `clock.now()`."""
         return self.running.now()
 
-    def advance(self, by: timedelta | float) -> None:
+    def advance(self, seconds: timedelta | float) -> None:
         """As `clock.advance()`."""
-        self.clock.advance(by)
+        self.clock.advance(seconds)
 
     # Settings
 
