@@ -41,6 +41,12 @@ GETTERS = (operator.attrgetter, operator.itemgetter, operator.methodcaller)
 class Calls(Builtins):
     """Calls of all kinds of values."""
 
+    call: Call
+    file: str
+    line: int
+    column: int
+    called: str
+
     def call_atom(
         self, atom: Atom, positional: list[Value], named: dict[str, Value], doubt: str | None = None
     ) -> Value:

@@ -52,6 +52,10 @@ SPECIAL: dict[type, tuple[str, ...]] = {
 class Expressions(Variables):
     """One method for each kind of expression that matters; of others the parts are looked at."""
 
+    line: int
+    column: int
+    called: str
+
     def expression(self, node: ast.expr | None) -> Value:
         if node is None:
             return EMPTY

@@ -24,7 +24,7 @@ from .atoms import (
 )
 from .expressions import SPECIAL, Expressions
 from .kinds import is_container, is_type
-from .relevance import Relevance
+from .relevance import Filled, Relevance
 from .sources import class_of, is_app_class, is_app_module, members
 from .state import Call, Code
 from .variables import Frame
@@ -35,6 +35,9 @@ MOST_LOOPS = 4
 class Analysis(Expressions):
     """The whole analysis."""
 
+    line: int
+    column: int
+
     def __init__(self, classes: list[type], relevance: Relevance, modules: set[str]) -> None:
         super().__init__(classes, relevance)
         self.modules = modules
@@ -44,6 +47,27 @@ class Analysis(Expressions):
     def seen_module(self, module: ModuleType) -> None:
         if module.__name__ not in self.modules and is_app_module(module):
             self.late.add(module.__name__)
+
+    def filled(self) -> Filled:
+        """Where the code that was followed puts resources, or what leads to them."""
+        objects: set[int] = set()
+        names: set[tuple[int, str]] = set()
+        attributes: set[str] = set()
+        anywhere = False
+        shared = self.read(UNKNOWN, "escaped") | self.read(UNKNOWN, "raised") | UNKNOWNS
+        for owner, fields in self.heap.items():
+            for key, value in fields.items():
+                if key in ("escaped", "raised") or not self.carries([value]):
+                    continue
+                if isinstance(owner, Live):
+                    objects.add(id(owner.held))
+                    if isinstance(key, str):
+                        names.add((id(owner.held), key))
+                if owner in shared:
+                    anywhere = anywhere or key == ALL
+                    if isinstance(key, str):
+                        attributes.add(key)
+        return Filled(frozenset(objects), frozenset(names), frozenset(attributes), anywhere)
 
     def body(self, call: Call, code: Code) -> Value:
         kept = getattr(self, "frame", None)

@@ -12,7 +12,7 @@ import sys
 import types
 from opcode import opmap
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from portable.binding import Registry, Resource
 
@@ -34,37 +34,53 @@ UNINTERESTING = frozenset(
 )
 
 
-class Relevance:
-    """What matters in one app, worked out for all functions of its modules and kept by code object."""
+class Filled(NamedTuple):
+    """Where code was seen to put resources while it runs, and where others may find them.
 
-    def __init__(self, modules: dict[str, ModuleType]) -> None:
-        self._matters: set[CodeType] = set()
-        self._known: dict[CodeType, bool] = {}
+    `objects` are ids of live ones, `names` of global variables (with the id of their module's names), `attributes` of
+    fields of objects that may be met anywhere. With `anywhere` no function can be left out.
+    """
+
+    objects: frozenset[int] = frozenset()
+    names: frozenset[tuple[int, str]] = frozenset()
+    attributes: frozenset[str] = frozenset()
+    anywhere: bool = False
+
+
+NOTHING_FILLED = Filled()
+
+
+class Relevance:
+    """What matters in one app, worked out for all functions of its modules."""
+
+    def __init__(self, modules: dict[str, ModuleType], filled: Filled = NOTHING_FILLED) -> None:
+        self._filled = filled
+        self._matters: set[FunctionType] = set()
+        self._known: dict[FunctionType, bool] = {}
         self._modules: dict[str, bool] = {}
         self._classes: dict[type, bool] = {}
-        self._names: set[str] = set()
-        """Names of methods that matter: `x.name` may be one of them."""
+        self._names: set[str] = set(filled.attributes)
+        """Names of methods that matter, and of such fields: `x.name` may be one of them."""
         functions = functions_of(modules)
-        self._listed: set[CodeType] = {function.__code__ for function, _ in functions}
+        self._listed: set[FunctionType] = {function for function, _ in functions}
         grown = True
         while grown:
             grown = False
             for function, is_method in functions:
-                code = function.__code__
-                if code not in self._matters and self._test(function):
-                    self._matters.add(code)
-                    if is_method and not code.co_name.startswith("__"):
-                        self._names.add(code.co_name)
+                name = function.__code__.co_name
+                if function not in self._matters and self._test(function):
+                    self._matters.add(function)
+                    if is_method and not name.startswith("__"):
+                        self._names.add(name)
                     grown = True
 
     def function(self, function: FunctionType) -> bool:
         """Whether a function of the app can reach a resource without being given one."""
-        code = function.__code__
-        if code in self._matters:
+        if function in self._matters:
             return True
-        known = self._known.get(code)
+        known = self._known.get(function)
         if known is None:
-            known = self._known[code] = self._test(function)
+            known = self._known[function] = self._test(function)
         return known
 
     def cls(self, cls: type) -> bool:
@@ -88,9 +104,13 @@ class Relevance:
         )
 
     def _test(self, function: FunctionType) -> bool:
+        if self._filled.anywhere:
+            return True
         names = function.__globals__
         held = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values(), *members(function).values()]
         for cell in function.__closure__ or ():
+            if id(cell) in self._filled.objects:
+                return True
             try:
                 held.append(cell.cell_contents)
             except ValueError:
@@ -102,7 +122,7 @@ class Relevance:
         for name in global_names:
             if name in REVEALING or (name == "getattr" and self._names):
                 return True
-            if name in names and self.thing(names[name]):
+            if (id(names), name) in self._filled.names or (name in names and self.thing(names[name])):
                 return True
         if any(name in self._names or name == "import_module" for name in others):
             return True
@@ -147,6 +167,8 @@ class Relevance:
         """Whether a resource can be had from an object."""
         if isinstance(thing, PLAIN):
             return False
+        if id(thing) in self._filled.objects:
+            return True
         if isinstance(thing, Resource | Registry):
             return True
         if isinstance(thing, ModuleType):
@@ -157,7 +179,7 @@ class Relevance:
             return depth < 4 and self._held(thing, depth)
         if is_type(thing):
             return is_app_class(thing) and any(
-                inner.__code__ in self._matters if isinstance(inner, FunctionType) else self.thing(inner, depth + 1)
+                inner in self._matters if isinstance(inner, FunctionType) else self.thing(inner, depth + 1)
                 for base in (*thing.__mro__, class_of(thing))
                 if is_app_class(base)
                 for name, value in members(base).items()
@@ -168,14 +190,13 @@ class Relevance:
 
     def _function_now(self, function: FunctionType) -> bool:
         """As far as it is known; a function that the modules do not show is tested when it is met."""
-        code = function.__code__
-        if code in self._matters or code in self._listed or code in self._known:
-            return code in self._matters or self._known.get(code, False)
-        self._listed.add(code)
+        if function in self._matters or function in self._listed or function in self._known:
+            return function in self._matters or self._known.get(function, False)
+        self._listed.add(function)
         if self._test(function):
-            self._matters.add(code)
+            self._matters.add(function)
             return True
-        self._listed.discard(code)
+        self._listed.discard(function)
         return False
 
     def _object(self, thing: Any, depth: int) -> bool:
@@ -199,7 +220,11 @@ class Relevance:
     def _module(self, module: ModuleType) -> bool:
         known = self._modules.get(module.__name__)
         if known is None:
-            known = is_app_module(module) and bool(module_resources(members(module), is_app_module))
+            names = members(module)
+            known = is_app_module(module) and (
+                any(owner == id(names) for owner, _ in self._filled.names)
+                or bool(module_resources(names, is_app_module))
+            )
             self._modules[module.__name__] = known
         return known
 

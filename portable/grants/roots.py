@@ -16,12 +16,12 @@ from portable.specs import Delivery, GrantSpec, Route, WideningSpec
 from .atoms import EMPTY, UNKNOWN, Value
 from .kinds import is_type
 from .reading import Analysis
-from .relevance import Relevance
+from .relevance import NOTHING_FILLED, Relevance
 from .sources import class_of, is_app_class, is_app_function, is_app_module, members
 from .state import Call, Use
 
 MOST_STEPS = 100_000
-MOST_IMPORTS = 20
+MOST_TIMES = 20
 
 
 class Derived(NamedTuple):
@@ -44,15 +44,19 @@ def analyse(app: App) -> Derived:
     """Follows the code of every handler. Pure but for importing modules of the app that functions import."""
     modules = app_modules(app)
     roots: list[Root] = []
-    for _ in range(MOST_IMPORTS):
-        relevance = Relevance(modules)
+    filled = NOTHING_FILLED
+    for _ in range(MOST_TIMES):
+        relevance = Relevance(modules, filled)
         classes = [cls for cls in classes_of(modules) if relevance.cls(cls)]
         analysis = Analysis(classes, relevance, set(modules))
         roots = list(roots_of(app, analysis))
         settle(analysis, roots, app)
-        if not analysis.late:
+        found = analysis.filled()
+        if not analysis.late and found == filled:
             break
-        # A function imports a module of the app: its classes count from the start.
+        # Once more: a function imports a module of the app, whose classes count from the start; or code puts resources
+        # where functions find them that seemed not to matter.
+        filled = found
         modules = app_modules(app, analysis.late | set(modules))
     return collect(app, roots)
 

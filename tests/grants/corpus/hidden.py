@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import operator
 import random
+import threading
 from collections import UserDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -31,6 +32,100 @@ def reads_what_a_later_handler_keeps() -> None:
 def keeps_for_an_earlier_handler() -> None:
     shelf["table"] = runs
     runs.scan()
+
+
+@case("runs.get")
+def reads_a_module_attribute() -> None:
+    later.picked.get("1")  # type: ignore[attr-defined]
+
+
+@case("runs.scan")
+def fills_a_module_attribute() -> None:
+    later.picked = runs  # type: ignore[attr-defined]
+    runs.scan()
+
+
+class Slot:
+    table: Any = None
+
+
+@case("runs.get")
+def reads_a_class_attribute() -> None:
+    Slot().table.get("1")
+
+
+@case("runs.scan")
+def fills_a_class_attribute() -> None:
+    Slot.table = runs
+    runs.scan()
+
+
+def remembering() -> tuple[Callable[[], None], Callable[[], Any]]:
+    table: Any = None
+
+    def fill() -> None:
+        nonlocal table
+        table = runs
+
+    def look() -> Any:
+        return table.get("1")
+
+    return fill, look
+
+
+remember, recall = remembering()
+
+
+@case("runs.get")
+def reads_a_variable_of_a_closure() -> None:
+    recall()
+
+
+@case("runs.scan")
+def fills_a_variable_of_a_closure() -> None:
+    remember()
+    runs.scan()
+
+
+picked: Any = None
+
+
+@case("runs.get")
+def reads_a_global_variable() -> None:
+    picked.get("1")
+
+
+@case("runs.scan")
+def fills_a_global_variable() -> None:
+    global picked
+    picked = runs
+    runs.scan()
+
+
+local = threading.local()
+
+
+@case("runs.get")
+def reads_a_thread_local() -> None:
+    local.table.get("1")
+
+
+@case("runs.scan")
+def fills_a_thread_local() -> None:
+    local.table = runs
+    runs.scan()
+
+
+def plain_look(holder: Any) -> Any:
+    return holder.shown.get("1")
+
+
+@case("words.scan", "runs.get")
+def reads_through_a_function_that_names_nothing() -> None:
+    box = Open()
+    box.shown = runs  # type: ignore[attr-defined]
+    plain_look(box)
+    words.scan()
 
 
 class Private:
