@@ -1,7 +1,10 @@
 """Who works on what: deliveries are claimed for workers that wait, and ended by what became of them.
 
-A delivery is claimed only for a worker that is free. Its lease never runs out while this supervisor lives: it knows
-when a worker ends, and kills one whose time is over; what a dead supervisor left is released when the next one starts.
+A delivery is claimed for a worker that is free. While runs are short, some more are claimed with it and held for those
+that will be free at once: what is not started within a moment is put back, its attempt not counted, and none is held
+whose attempt would be its last one, since a crash of this process would make it one that never ran. A lease never runs
+out while this supervisor lives: it knows when a worker ends, and kills one whose time is over; what a dead supervisor
+left is released when the next one starts.
 """
 
 import os
@@ -26,6 +29,10 @@ LEASE = 10 * 365 * 86400.0
 GRACE = 0.25
 RESTART_WAITS = (0.0, 0.2, 1.0, 5.0)
 FINISH_WAITS = (0.1, 0.5, 1.0, 2.0)
+HELD = 28
+"""Claimed beyond what starts at once, at most."""
+HOLD_SECONDS = 0.25
+"""For so long at most."""
 ARRIVING = frozenset(("queue.send", "queue.finish", "queue.redrive", "topic.publish"))
 """Operations after which there is often something to claim, so that one sync does for both."""
 
@@ -47,6 +54,7 @@ class Run(NamedTuple):
     timer: Timer
     asker: Peer | None
     seconds: float
+    began: float
 
 
 class Desk:
@@ -64,6 +72,11 @@ class Desk:
         self._running: dict[int, Run] = {}
         self._late: set[int] = set()
         self._asked: deque[tuple[Peer, Delivery, float]] = deque()
+        self._held: deque[tuple[Delivery, float]] = deque()
+        self._held_since = 0.0
+        self._hold_timer: Timer | None = None
+        self._pace = 1.0
+        """Seconds that a run took of late."""
         self._crashes = 0
         self._is_open = False
         self.is_due = False
@@ -77,6 +90,7 @@ class Desk:
 
     def open(self, generation: int, handlers: dict[str, Any]) -> None:
         """From now on workers of this generation work; idle ones of others go, busy ones go when they are through."""
+        self._put_back()
         self._generation, self._handlers, self._is_open = generation, handlers, True
         self._crashes = 0
         for child in list(self._waiting.values()):
@@ -92,12 +106,18 @@ class Desk:
     def close(self) -> None:
         """Claims nothing more; idle workers go."""
         self._is_open = False
+        self._put_back()
         for child in list(self._waiting.values()):
             self._dismiss(child)
 
     @property
     def busy(self) -> int:
         return len(self._running)
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is something at hand for the worker that is free next."""
+        return bool(self._held)
 
     def _dismiss(self, child: Child) -> None:
         self._waiting.pop(child.number, None)
@@ -125,6 +145,7 @@ class Desk:
         if run is not None:
             self._crashes = 0
             run.timer.cancel()
+            self._pace += 0.2 * (time.monotonic() - run.began - self._pace)
             self._finish(run, outcome or {"status": "failed", "error": "the worker has lost the outcome"})
         if not self._is_open or child.generation != self._generation:
             self._dismiss(child)
@@ -133,6 +154,11 @@ class Desk:
         if self._asked:
             asker, delivery, seconds = self._asked.popleft()
             self._give(child, delivery, asker, seconds)
+        elif self._held and len(self._running) < self._most:
+            delivery, seconds = self._held.popleft()
+            # Its time begins now.
+            delivery["deadline"] += time.monotonic() - self._held_since
+            self._hand_out(child, delivery, seconds)
 
     def _finish(self, run: Run, outcome: dict[str, Any]) -> None:
         if run.asker is not None:
@@ -166,8 +192,12 @@ class Desk:
         return max(0, min(len(self._waiting), self._most - len(self._running))) if self._is_open else 0
 
     def claim(self) -> tuple[str, dict[str, Any]]:
-        """The operation that fills the free slots."""
-        return "queue.claim", {"worker": f"process {os.getpid()}", "slots": self.slots, "lease": LEASE}
+        """The operation that fills the free slots, and takes along what can start within a moment."""
+        worker = f"process {os.getpid()}"
+        ahead = 0
+        if self._has_limits and not self._held:
+            ahead = min(HELD, int(HOLD_SECONDS / 2 * self._most / max(self._pace, 1e-4)))
+        return "queue.claim", {"worker": worker, "slots": self.slots, "ahead": ahead, "lease": LEASE}
 
     def claimed(self, result: Result, slots: int, now: float) -> None:
         """Hands out what a claim brought; `now` is the store's clock, when it was made."""
@@ -177,14 +207,39 @@ class Desk:
             self.is_due = False
             return
         deliveries: list[Delivery] = result.value
-        self.is_due = len(deliveries) == slots
-        for delivery in deliveries:
-            child = next(iter(self._waiting.values()))
-            crash_points.reach("before-hand-out")
-            self._give(child, delivery, None, delivery["deadline"] - now)
-            crash_points.reach("after-hand-out")
+        self.is_due = len(deliveries) >= slots
+        for delivery in deliveries[:slots]:
+            self._hand_out(next(iter(self._waiting.values())), delivery, delivery["deadline"] - now)
+        if len(deliveries) > slots:
+            self._held.extend((delivery, delivery["deadline"] - now) for delivery in deliveries[slots:])
+            self._held_since = time.monotonic()
+            if self._hold_timer is not None:
+                self._hold_timer.cancel()
+            self._hold_timer = self._loop.after(HOLD_SECONDS, self._put_back)
         if deliveries:
             self.staff()
+
+    def _hand_out(self, child: Child, delivery: Delivery, seconds: float) -> None:
+        crash_points.reach("before-hand-out")
+        self._give(child, delivery, None, seconds)
+        crash_points.reach("after-hand-out")
+
+    def _put_back(self) -> None:
+        """What is held and did not start is for whoever is free first; its attempt was none."""
+        if not self._held:
+            return
+        leases = [[delivery["id"], delivery["fence"]] for delivery, _ in self._held]
+        self._held.clear()
+        self._return(leases)
+
+    def _return(self, leases: list[list[Any]]) -> None:
+        """Writes that, however long the disk takes."""
+
+        def written(result: Result) -> None:
+            if result.code is not None and result.code != "bug":
+                self._loop.after(1.0, lambda: self._return(leases))
+
+        self._submit("queue.put_back", {"leases": leases}, written)
 
     def look(self) -> None:
         """Something may have become due."""
@@ -194,7 +249,7 @@ class Desk:
         assert child.peer is not None
         del self._waiting[child.number]
         timer = self._limit(child, seconds + GRACE)
-        self._running[child.number] = Run(delivery, timer, asker, seconds)
+        self._running[child.number] = Run(delivery, timer, asker, seconds, time.monotonic())
         self.started += 1
         self._loop.send(child.peer, delivery)
 

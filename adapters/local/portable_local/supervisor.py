@@ -41,6 +41,9 @@ from .watch import Watch, watch
 __all__ = ["Supervisor", "invoke", "serve"]
 
 BATCH = 1000
+OUTCOMES = 32
+OUTCOME_SECONDS = 0.003
+"""For so many, or so long, outcomes wait for others to share their sync, while no worker waits for it."""
 SETTLE_SECONDS = 0.003
 """An editor, or git, writes several files: the first is waited for no longer than they take."""
 STOP_SECONDS = 15.0
@@ -121,6 +124,7 @@ class Supervisor:
         self._crashes = 0
         self._killed_starts = 0
         self._has_released = False
+        self._outcomes_due = 0.0
         self._arrivals = engine.arrivals
 
     # The loop
@@ -204,7 +208,7 @@ class Supervisor:
             case ["break", int(number), str()]:
                 self.terminal.ask(peer, number)
             case ["debugger"]:
-                self.loop.send(peer, None if self.debugger is None else self.debugger.place)
+                self.loop.send(peer, {"place": None if self.debugger is None else self.debugger.place})
             case ["status"]:
                 self.loop.send(peer, {"api": self.url, "pid": os.getpid(), "ready": self._current is not None})
             case _:
@@ -232,6 +236,8 @@ class Supervisor:
         """One batch, one transaction, one sync; then the answers. Claims ride along where they can."""
         while True:
             slots = self.desk.slots
+            if slots == 0 and self._may_wait():
+                return
             batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
             asks = slots > 0 and (self.desk.is_due or any(entry[0] in ARRIVING for entry in batch))
             if not batch and not asks:
@@ -254,6 +260,24 @@ class Supervisor:
                 if not asks or self.desk.slots:
                     self.desk.is_due = self.desk.is_due or not asks
                     self._plan_due()
+
+    def _may_wait(self) -> bool:
+        """Whether there is nothing to write but outcomes, which nobody waits for: workers have what they need."""
+        if (
+            not self.desk.holds
+            or not 0 < len(self._pending) < OUTCOMES
+            or any(entry[0] != "queue.finish" for entry in self._pending)
+        ):
+            self._outcomes_due = 0.0
+            return False
+        now = time.monotonic()
+        if not self._outcomes_due:
+            self._outcomes_due = now + OUTCOME_SECONDS
+            self.loop.after(OUTCOME_SECONDS, nothing)
+        elif now >= self._outcomes_due:
+            self._outcomes_due = 0.0
+            return False
+        return True
 
     def _plan_due(self) -> None:
         """Wakes up when the next delivery is due."""
@@ -499,6 +523,10 @@ class Supervisor:
     def _give_up(self) -> None:
         self.speech.gave_up(self.desk.busy)
         self.loop.done = True
+
+
+def nothing() -> None:
+    """A timer that only makes the loop go round."""
 
 
 def write_ready_file(path: Path | None, url: str, debug: int | None = None) -> None:

@@ -40,11 +40,11 @@ Operations: names, arguments (JSON objects) and values. Names of resources and h
     topic.publish       {topic, events: [{id, source, type, time, attributes, traceparent, data}]}  -> null
 
     queue.send          {task, id, body, enqueued_at, due, dedup, traceparent}  -> id of the run
-    queue.claim         {worker, slots, lease, handlers?, kinds?}   -> [delivery, ...]
-        At most `slots`; handlers null: any. A delivery: {id, kind, handler, body, attempt, enqueued_at, deadline,
-        traceparent, attributes, scheduled_at, fence}. The attempt is counted, and those out of attempts are dead
-        letters, in this same transaction. `lease` is in seconds: renew well before it ends. `deadline` is now + the
-        handler's timeout.
+    queue.claim         {worker, slots, lease, handlers?, kinds?, ahead?}   -> [delivery, ...]
+        At most `slots`, and when these are filled up to `ahead` more, none for its last attempt; handlers null: any. A
+        delivery: {id, kind, handler, body, attempt, enqueued_at, deadline, traceparent, attributes, scheduled_at,
+        fence}. The attempt is counted, and those out of attempts are dead letters, in this same transaction. `lease` is
+        in seconds: renew well before it ends. `deadline` is now + the handler's timeout.
     queue.finish        {id, fence, status: succeeded|failed|dead, result?, error?, traceback?, retry_after?}
                                                                     -> accepted?
     queue.finish_many   {outcomes: [as queue.finish, ...]}          -> [accepted?, ...]
@@ -52,6 +52,8 @@ Operations: names, arguments (JSON objects) and values. Names of resources and h
     queue.release       {worker?, refund?}                          -> number released
         Without `worker`: all leases (of a previous owner, at start). The attempts stay counted; with `refund: true`
         (claimed, but never started) they do not.
+    queue.put_back      {leases: [[id, fence], ...]}                -> number put back
+        Claimed, but never started: the attempts do not stay counted.
     queue.report        {id, progress, note}                        -> null
     queue.redrive       {handler, id}                               -> was there such a letter?
     queue.discard       {handler, id}                               -> was there such a letter?

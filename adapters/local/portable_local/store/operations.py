@@ -16,6 +16,7 @@ OPERATIONS: dict[str, Callable[[Session, dict[str, Any]], Any]] = {
     "queue.finish": queue_ops.finish,
     "queue.finish_many": queue_ops.finish_many,
     "queue.next_due": queue_ops.next_due,
+    "queue.put_back": queue_ops.put_back,
     "queue.redrive": queue_ops.redrive,
     "queue.release": queue_ops.release,
     "queue.renew": queue_ops.renew,

@@ -27,9 +27,11 @@ SEND = (
 CLAIM = (
     "UPDATE deliveries SET state = 'running', attempts = attempts + 1, fence = ?, worker = ?, lease_until = ?, "
     "updated_at = ? WHERE n IN (SELECT n FROM deliveries WHERE state IN ('queued', 'failed') AND due <= ? "
-    "AND handler IN (SELECT name FROM handlers{only}) ORDER BY due, n LIMIT ?) "
+    "AND handler IN (SELECT name FROM handlers{only}){spare} ORDER BY due, n LIMIT ?) "
     "RETURNING n, id, handler, kind, body, attempts, enqueued_at, traceparent, attributes, scheduled_at, due, error"
 )
+SPARE = " AND attempts + 1 < (SELECT max_attempts FROM handlers WHERE name = handler)"
+"""Not for the last time."""
 SUCCEED = (
     "UPDATE deliveries SET state = 'succeeded', result = ?, error = NULL, traceback = NULL, worker = NULL, "
     "lease_until = NULL, updated_at = ? WHERE id = ? AND fence = ? AND state = 'running' AND kind = 'task'"
@@ -75,11 +77,14 @@ def claim(session: Session, arguments: Arguments) -> list[dict[str, Any]]:
             delivery = started(session, row, fence, now)
             if delivery is not None:
                 found.append(delivery)
+    if arguments.get("ahead") and len(found) == slots:
+        rows = take(session, arguments, arguments["ahead"], now, spare=SPARE)
+        found += [delivery for fence, row in rows if (delivery := started(session, row, fence, now)) is not None]
     crash_points.reach("claim-in-transaction")
     return found
 
 
-def take(session: Session, arguments: Arguments, slots: int, now: float) -> list[tuple[int, Any]]:
+def take(session: Session, arguments: Arguments, slots: int, now: float, *, spare: str = "") -> list[tuple[int, Any]]:
     """Counts an attempt of what is due; (fence, row) in the order of due times."""
     only: list[str] = []
     values: list[Any] = []
@@ -88,7 +93,7 @@ def take(session: Session, arguments: Arguments, slots: int, now: float) -> list
             only.append(f"{column} IN (SELECT value FROM json_each(?))")  # noqa: S608 - a constant
             values.append(json.dumps(wanted))
     fence = session.next_version()
-    sql = CLAIM.format(only=f" WHERE {' AND '.join(only)}" if only else "")
+    sql = CLAIM.format(only=f" WHERE {' AND '.join(only)}" if only else "", spare=spare)
     rows = session.execute(
         sql, (fence, arguments["worker"], now + arguments["lease"], now, now, *values, slots)
     ).fetchall()
@@ -202,6 +207,22 @@ def release(session: Session, arguments: Arguments) -> int:
         f"WHERE state = 'running' AND {where}",
         (now, *values),
     ).rowcount
+    session.arrivals += count
+    return count
+
+
+def put_back(session: Session, arguments: Arguments) -> int:
+    """What was claimed and never started waits again, as if it had not been claimed."""
+    now = session.clock.now()
+    count = sum(
+        session.execute(
+            "UPDATE deliveries SET state = CASE attempts WHEN 1 THEN 'queued' ELSE 'failed' END, "
+            "attempts = attempts - 1, worker = NULL, lease_until = NULL, updated_at = ? "
+            "WHERE id = ? AND fence = ? AND state = 'running'",
+            (now, id, fence),
+        ).rowcount
+        for id, fence in arguments["leases"]
+    )
     session.arrivals += count
     return count
 
