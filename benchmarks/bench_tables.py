@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import options as common
 from findings import Findings, Table, Target, median_range, number, versions
-from measure import Figures, calibrated, ratio, timed, timed_threads, turns
+from measure import Figures, calibrated, ratio, sync_milliseconds, timed, timed_threads, turns
 from processes import NotStarted
 from stores import (
     PER_PK,
@@ -214,6 +214,7 @@ def run(options: argparse.Namespace) -> Findings:
     )
     found.versions["sqlite"] = __import__("sqlite3").sqlite_version
     with tempfile.TemporaryDirectory(prefix="bench-tables-", dir=options.folder) as place:
+        found.method += f" A sync of this disk took {sync_milliseconds(Path(place)):.2f} ms before it began."
         parts = {"operations": operations, "writers": writers, "growth": growth}
         for name, part in parts.items():
             if options.part in (None, name):

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import options as common
 from findings import Findings, Table, Target, median_range, number, tool_version, versions
-from measure import Figures, ratio, turns
+from measure import Figures, ratio, sync_milliseconds, turns
 from processes import NotStarted
 from senders import DBOS, GROUPED, HUEY, MAKERS, PERSIST, PIPE_BYTES, PORTABLE, REDIS, SINGLE, Sender, sender
 
@@ -77,6 +77,7 @@ def latency(queue: Sender) -> Mapping[str, float]:
 
 def size_of(queue: Sender, seconds: float) -> int:
     """How many tasks each producer sends so that a round takes about so long."""
+    produce(queue, 1)  # as warm as it will be
     rate = produce(queue, 1)["rate"]
     return max(1, min(round(rate * seconds / PRODUCERS), PIPE_BYTES // PRODUCERS - 1))
 
@@ -129,6 +130,7 @@ def run(options: argparse.Namespace) -> Findings:
     if redis is not None:
         found.versions["redis-server"] = tool_version(redis, "--version")
     with tempfile.TemporaryDirectory(prefix="bench-tasks-", dir=options.folder) as place, ExitStack() as stack:
+        found.method += f" A sync of this disk took {sync_milliseconds(Path(place)):.2f} ms before it began."
         queues: dict[str, Sender] = {}
         for index, name in enumerate(MAKERS):
             if not common.is_wanted(name, options):

@@ -1,10 +1,12 @@
 """Interleaved measurement: the candidates take turns in random order, so that a noisy machine hits all alike."""
 
+import os
 import random
 import statistics
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 Figures = dict[str, dict[str, list[float]]]
@@ -79,6 +81,23 @@ def calibrated(call: Callable[[int], object], seconds: float) -> int:
         if took > seconds / 4 or calls >= MOST_CALLS:
             return max(1, min(MOST_CALLS, round(calls * seconds / took)))
         calls *= 4
+
+
+def sync_milliseconds(folder: Path, times: int = 50) -> float:
+    """What one small durable write takes on this disk, just now: the median of a write and an fdatasync."""
+    path = folder / "sync-probe"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        found: list[float] = []
+        for number in range(times):
+            start = time.perf_counter()
+            os.pwrite(descriptor, bytes(4096), number * 4096)
+            os.fdatasync(descriptor)
+            found.append((time.perf_counter() - start) * 1000)
+    finally:
+        os.close(descriptor)
+        path.unlink()
+    return statistics.median(found)
 
 
 def cpu_rounds(
