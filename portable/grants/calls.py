@@ -32,6 +32,7 @@ from .atoms import (
 )
 from .builtin import Builtins
 from .kinds import is_filled, is_function, is_resource, is_task, is_type
+from .relevance import keeps_records
 from .sources import class_of, is_app_class, is_app_function, is_app_module, is_ours
 from .state import MOST_CALLS, Call, Code, module_resources, texts
 
@@ -305,7 +306,7 @@ class Calls(Builtins):
         wrapped = getattr(function, "__wrapped__", None)
         given = join([*positional, *named.values()])
         if wrapped is not None:
-            if function.__globals__["__name__"] == "portable.idempotency":
+            if keeps_records(function):
                 self.use_id("state", "idempotent")
             return self.call_value(self.live(wrapped), positional, named, doubt)
         resources = {atom for atom in given if isinstance(atom, Live) and isinstance(atom.held, Resource | Registry)}

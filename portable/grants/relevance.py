@@ -174,6 +174,8 @@ class Relevance:
         if isinstance(thing, ModuleType):
             return self._module(thing)
         if isinstance(thing, FunctionType):
+            if keeps_records(thing):
+                return True
             if is_app_function(thing):
                 return self._function_now(thing)
             return depth < 4 and self._held(thing, depth)
@@ -224,9 +226,15 @@ class Relevance:
             known = is_app_module(module) and (
                 any(owner == id(names) for owner, _ in self._filled.names)
                 or bool(module_resources(names, is_app_module))
+                or any(isinstance(value, FunctionType) and keeps_records(value) for value in names.values())
             )
             self._modules[module.__name__] = known
         return known
+
+
+def keeps_records(function: FunctionType) -> bool:
+    """Whether it is what `idempotent` made of a function: it uses the framework's own table, which no name shows."""
+    return function.__globals__.get("__name__") == "portable.idempotency" and hasattr(function, "__wrapped__")
 
 
 _split: dict[CodeType, tuple[frozenset[str], frozenset[str]]] = {}
