@@ -33,7 +33,7 @@ class Piece:
         self.node = node
         self.names = names
         self.closure = closure
-        self.is_function = isinstance(node, DEFINITIONS)
+        self.is_function: bool = isinstance(node, DEFINITIONS)
         self.own: set[str] = set()
         self.global_names: set[str] = set()
         self._imports: dict[str, Any] = {}

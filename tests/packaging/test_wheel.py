@@ -99,6 +99,7 @@ def test_it_has_the_licence_the_command_and_the_adapter(wheel: Path, names: set[
         text = archive.read(metadata).decode()
     assert "portable = portable.cli:main" in entries
     assert "local = portable_local:adapter" in entries
+    assert "portable = portable.testing.plugin" in entries.partition("[pytest11]")[2]
     assert "Name: portable-serverless" in text
     assert "License-Expression: Apache-2.0" in text
     assert "Requires-Python: <3.15,>=3.11" in text
