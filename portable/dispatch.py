@@ -422,6 +422,21 @@ class Dispatcher:
         """The answer as it leaves: ids, CORS, no body where none belongs, the size within the limit."""
         status, body = response.status, response.body
         items = declared = response.headers._items
+        if (
+            items is JSON_HEADERS
+            and type(body) is bytes
+            and len(body) <= self._response_limit
+            and self._cors is None
+            and request.method != "HEAD"
+            and status not in BODILESS
+        ):
+            # Nearly every answer of an API; the same as what follows.
+            response.headers._items = [
+                JSON_HEADER,
+                ("x-request-id", request.id),
+                ("traceparent", request.traceparent),
+            ]
+            return response
         if type(response) is not Answer:
             # A Response of the user's may be used again, so it stays as it is.
             if not 200 <= status <= 599:
