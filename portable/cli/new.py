@@ -19,6 +19,8 @@ FILES = {
     "tests/test_app.py": "test_app.py.txt",
     "README.md": "README.md.txt",
     ".gitignore": "gitignore.txt",
+    ".vscode/launch.json": "launch.json.txt",
+    ".vscode/tasks.json": "tasks.json.txt",
 }
 """What is written, and from which template."""
 

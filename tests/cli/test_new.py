@@ -20,7 +20,10 @@ def test_a_new_app_has_its_files_and_its_name(command: Command) -> None:
     done = command("new", "hello", "--json")
     assert done.code == 0
     assert done.json["name"] == "hello"
-    assert done.json["files"] == ["app.py", "pyproject.toml", "tests/test_app.py", "README.md", ".gitignore"]
+    assert done.json["files"] == [
+        *("app.py", "pyproject.toml", "tests/test_app.py", "README.md", ".gitignore"),
+        *(".vscode/launch.json", ".vscode/tasks.json"),
+    ]
     for file in done.json["files"]:
         text = (Path("hello") / file).read_text()
         assert "{{" not in text.replace("{{owner}}", "")

@@ -162,8 +162,13 @@ class Stop(NamedTuple):
 class Editor:
     """Attached from `with` to the end of the block. `breakpoints`: lines by file; changed with `break_at`."""
 
-    def __init__(self, port: int, breakpoints: dict[str, list[int]] | None = None) -> None:
+    follows = True
+
+    def __init__(
+        self, port: int, breakpoints: dict[str, list[int]] | None = None, settings: Message | None = None
+    ) -> None:
         self.port = port
+        self.settings: Message = {"justMyCode": True, **(settings or {})}
         self.breakpoints = breakpoints or {}
         self.stops: queue.SimpleQueue[Stop] = queue.SimpleQueue()
         self.sessions: list[Session] = []
@@ -171,9 +176,7 @@ class Editor:
         self._followers: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
-        root = Session(
-            self, {"name": "attach", "connect": {"host": "127.0.0.1", "port": self.port}, "justMyCode": True}
-        )
+        root = Session(self, {**self.settings, "connect": {"host": "127.0.0.1", "port": self.port}})
         self.sessions.append(root)
         root.configure()
         return self
@@ -195,6 +198,8 @@ class Editor:
 
     def follow(self, configuration: Message) -> None:
         """A process came: attached to beside the thread that reads, which must hear the answers."""
+        if not self.follows:
+            return
 
         def configure() -> None:
             try:

@@ -20,21 +20,21 @@ app = App("asks")
 seen = app.table("seen")
 
 
-@app.get("/sync/{number}", timeout=1)
+@app.get("/sync/{number}", timeout=2)
 def sync(number: int) -> str:
     doubled = number * 2
     breakpoint()
     return str(doubled)
 
 
-@app.get("/async/{number}", timeout=1)
+@app.get("/async/{number}", timeout=2)
 async def asynchronous(number: int) -> str:
     tripled = number * 3
     breakpoint()
     return str(tripled)
 
 
-@app.task(timeout=1)
+@app.task(timeout=2)
 def work(name: str) -> None:
     said = name.upper()
     breakpoint()
@@ -112,7 +112,7 @@ def test_breakpoint_asks_in_the_terminal_and_the_answer_comes_after_its_time(
     answer = get(dev, path)
     assert f"-> return str({variable})" in asks(dev, shown)
     assert f"\n{value}\r" in types(dev, f"p {variable}")
-    let_pass(1.3)
+    let_pass(2.3)
     assert not answer.done()
     dev.types(b"c\n")
     found = answer.result(DEADLINE)
@@ -124,7 +124,7 @@ def test_one_handler_has_the_terminal_at_a_time_and_a_task_outlives_its_timeout(
     assert dev.post("/work/first").status == 204
     asks(dev, shown, of="work")
     answer = get(dev, "/sync/5")
-    let_pass(1.6)
+    let_pass(2.5)
     assert "'FIRST'" in types(dev, "p said", of="'FIRST'")
     # A step keeps the terminal.
     types(dev, "n", of="--Return--")
@@ -139,6 +139,31 @@ def test_one_handler_has_the_terminal_at_a_time_and_a_task_outlives_its_timeout(
     assert (found.status, found.text) == (200, "10")
     assert "failed" not in dev.out
     assert "worker process ended" not in dev.out
+
+
+def test_a_save_takes_over_while_a_handler_asks_and_q_ends_that_handler_only(dev: Dev) -> None:
+    shown = len(dev.out)
+    kept, ended = get(dev, "/sync/6"), get(dev, "/sync/6")
+    asks(dev, shown)
+    try:
+        dev.save("app.py", APP.replace("doubled = number * 2", "doubled = number * 20"))
+        until("a reload", lambda: "reloaded" in dev.out[shown:])
+        later = get(dev, "/sync/6")
+        shown = len(dev.out)
+        dev.types(b"c\n")
+        asks(dev, shown)
+        shown = len(dev.out)
+        dev.types(b"q\n")
+        asks(dev, shown)
+        dev.types(b"c\n")
+        found = [one.result(DEADLINE) for one in (kept, ended, later)]
+        assert found[2].text == "120"
+        assert sorted(one.status for one in found[:2]) == [200, 500]
+        assert "12" in (found[0].text, found[1].text)
+    finally:
+        shown = len(dev.out)
+        dev.save("app.py", APP)
+        until("a reload", lambda: "reloaded" in dev.out[shown:])
 
 
 def test_ctrl_c_at_the_prompt_ends_everything_and_leaves_the_terminal_as_it_was(project: Path, tmp_path: Path) -> None:
@@ -157,8 +182,10 @@ def test_ctrl_c_at_the_prompt_ends_everything_and_leaves_the_terminal_as_it_was(
             answer.result(DEADLINE)
 
 
-def test_without_a_terminal_it_is_said_once_and_the_handler_goes_on(project: Path, tmp_path: Path) -> None:
-    with started(project, data=tmp_path / "data") as dev:
+def test_without_a_terminal_it_is_said_once_and_the_handler_goes_on(tmp_path: Path) -> None:
+    # Nobody looks, so that all the time that it takes counts.
+    calm = write(tmp_path, {"calm/app.py": APP.replace("timeout=2", "timeout=28")}) / "calm"
+    with started(calm, data=tmp_path / "data") as dev:
         dev.serves()
         assert [dev.get("/sync/7").text, dev.get("/async/7").text, dev.get("/sync/8").text] == ["14", "21", "16"]
         dev.says(r"breakpoint\(\) at .*app.py:11: there is no terminal.*portable dev --debug.*app.py:18: there is no")

@@ -170,7 +170,7 @@ def prepare(settings: dict[str, Any], channel: Channel) -> None:
         sys.breakpointhook = TerminalHook(settings)
         return
     PAUSES.forever = True
-    debugger: dict[str, Any] | None = channel.call(["debugger"])
+    debugger: dict[str, Any] | None = channel.call(["debugger"])["place"]
     if debugger is None:
         return
     connect(debugger)

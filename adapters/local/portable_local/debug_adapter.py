@@ -14,6 +14,7 @@ import errno
 import importlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -32,11 +33,32 @@ def listen(clients: Any, ports: list[int]) -> int:
     """Lets editors connect to the first port that is free; 0 is any. Raises OSError if none is."""
     for port in ports:
         try:
-            return int(clients.serve(HOST, port)[1])
+            # debugpy shouts when a port is taken, so it is asked for those only that are not.
+            with socket.create_server((HOST, port)):
+                pass
+            return accept(clients, port)
         except OSError as error:
             if error.errno != errno.EADDRINUSE or port == ports[-1]:
                 raise
     raise AssertionError("at least one port is given")
+
+
+def accept(clients: Any, port: int) -> int:
+    """Lets editors connect to `port`, as `clients.serve` does, whose thread ends with the first that cannot be served.
+
+    One that connects in the moment in which another's connection is lost is such a one.
+    """
+    sockets: Any = importlib.import_module("debugpy.common.sockets")
+    log: Any = importlib.import_module("debugpy.common.log")
+
+    def connected(connection: socket.socket) -> None:
+        try:
+            clients.Client(connection)
+        except Exception:
+            log.swallow_exception("an editor's connection:", level="info")
+
+    clients.listener = sockets.serve("Client", connected, HOST, port)
+    return int(sockets.get_address(clients.listener)[1])
 
 
 def serve(settings: dict[str, Any]) -> dict[str, Any]:
@@ -44,6 +66,9 @@ def serve(settings: dict[str, Any]) -> dict[str, Any]:
     adapter: Any = importlib.import_module("debugpy.adapter")
     clients: Any = importlib.import_module("debugpy.adapter.clients")
     servers: Any = importlib.import_module("debugpy.adapter.servers")
+    # Where DEBUGPY_LOG_DIR says, as debugpy's own adapter does.
+    log: Any = importlib.import_module("debugpy.common.log")
+    log.to_file(prefix="debugpy.adapter")
     # Whoever does not know it is not let in as a process to debug.
     adapter.access_token = settings["token"]
     _, server = servers.serve(HOST, 0)

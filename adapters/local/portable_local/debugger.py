@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import secrets
 import select
 import signal
@@ -13,7 +12,7 @@ from portable.errors import ConfigurationError, Unavailable
 
 from .debug_adapter import DEBUGPY
 from .listening import PortTaken
-from .processes import kill_group
+from .processes import describe_exit, kill_group
 
 DEFAULT_PORT = 5678
 DEFAULT_TRIES = 20
@@ -80,11 +79,11 @@ class Debugger:
             return None
         return {"server": self._server, "token": self._token, "root": self._root, "port": self.port}
 
-    def ended(self) -> int:
-        """It has ended by itself; its exit code."""
+    def ended(self) -> str:
+        """It has ended by itself; how."""
         self.has_ended = True
-        os.set_blocking(self.fileno(), False)
-        return self._process.wait()
+        code = self._process.wait()
+        return describe_exit(-code if code < 0 else code << 8)
 
     def close(self) -> None:
         """Ends it, its root session, and with them what an editor had stopped."""

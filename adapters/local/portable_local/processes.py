@@ -36,8 +36,8 @@ def kill_group(pid: int, number: int) -> bool:
     try:
         # By itself too: while it has the terminal it is in the supervisor's group.
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass  # what it started may be left
+    except (ProcessLookupError, PermissionError):
+        pass  # it has ended; what it started may be left
     try:
         os.killpg(pid, number)
     except ProcessLookupError:

@@ -81,8 +81,8 @@ class Speech:
             sys.stdout.write(f"  the debugger listens on 127.0.0.1:{self.debug_port}; no time limits\n")
         sys.stdout.flush()
 
-    def debugger_ended(self, code: int) -> None:
-        self.say(f"the debugger ended with {code}; the app runs on without it until `portable dev` is started again")
+    def debugger_ended(self, how: str) -> None:
+        self.say(f"the debugger ended: {how}; the app runs on without it until `portable dev` is started again")
 
     def reloaded(self, edited: list[str], seconds: float) -> None:
         if not edited:
