@@ -1,6 +1,7 @@
 """portable: one Python app on a laptop, AWS, Google Cloud or Azure.
 
 This is the face: everything an app imports. Importing it loads nothing heavy; a test lists what is forbidden.
+(PYTEST_DONT_REWRITE: whoever imports it before pytest starts shall not be warned that its asserts stay as they are.)
 """
 
 from typing import TYPE_CHECKING

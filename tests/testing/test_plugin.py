@@ -3,9 +3,12 @@
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 
+import portable_local
 import pytest
 
+import portable
 from portable.cli.new import write_app
 
 pytest_plugins = ["pytester"]
@@ -57,6 +60,12 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_wheel_has_the_plugin() -> None:
     (found,) = [entry for entry in entry_points(group="pytest11") if entry.value.startswith("portable.")]
     assert (found.name, found.value) == ("portable", "portable.testing.plugin")
+
+
+@pytest.mark.parametrize("package", [portable, portable_local])
+def test_who_imports_portable_before_pytest_is_not_warned(package: ModuleType) -> None:
+    """pytest would rewrite the asserts of every package of a distribution that has a plugin, or warn that it cannot."""
+    assert "PYTEST_DONT_REWRITE" in (package.__doc__ or "")
 
 
 @pytest.mark.parametrize("file", ["app.py", "main.py"])
