@@ -23,6 +23,9 @@ from .dev import DEADLINE, Answer, Dev, all_gone, portable, started, until, writ
 HIDDEN = "import sys\nsys.modules['debugpy'] = None\n"
 
 APP = """
+import asyncio
+import time
+
 from portable import App, Change, ObjectEvent
 
 app = App("stops")
@@ -36,13 +39,17 @@ VERSION = "v0"
 @app.get("/sync/{number}", timeout=1)
 def sync(number: int) -> str:
     doubled = number * 2
-    return f"{VERSION} {doubled}"  # stop: sync
+    text = f"{VERSION} {doubled}"  # stop: sync
+    time.sleep(0.2)  # its time would be over now
+    return text
 
 
 @app.get("/async/{number}", timeout=1)
 async def asynchronous(number: int) -> str:
     tripled = number * 3
-    return f"{VERSION} {tripled}"  # stop: async
+    text = f"{VERSION} {tripled}"  # stop: async
+    await asyncio.sleep(0.2)
+    return text
 
 
 @app.get("/called")
