@@ -178,7 +178,8 @@ class Relevance:
                 return True
             if is_app_function(thing):
                 return self._function_now(thing)
-            return depth < 4 and self._held(thing, depth)
+            # What `idempotent` wraps keeps records in the framework's own table.
+            return is_idempotent(thing) or (depth < 4 and self._held(thing, depth))
         if is_type(thing):
             return is_app_class(thing) and any(
                 inner in self._matters if isinstance(inner, FunctionType) else self.thing(inner, depth + 1)
@@ -256,6 +257,11 @@ def split_names(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
         )
         known = _split[code] = (loaded, others)
     return known
+
+
+def is_idempotent(function: FunctionType) -> bool:
+    """Whether a function is what `idempotent` makes."""
+    return function.__globals__.get("__name__") == "portable.idempotency" and hasattr(function, "__wrapped__")
 
 
 def found_module(specification: Any) -> Any:

@@ -1,6 +1,7 @@
 """Places where an analysis looks last: private names, frozen fields, getters, dispatch, joined containers."""
 
 import contextlib
+import contextvars
 import dataclasses
 import functools
 import operator
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, Field, PrivateAttr
+
+from portable import idempotent
 
 from . import late as later
 from . import store
@@ -126,6 +129,27 @@ def reads_through_a_function_that_names_nothing() -> None:
     box.shown = runs  # type: ignore[attr-defined]
     plain_look(box)
     words.scan()
+
+
+@idempotent("{id}")
+def plain_once(id: str) -> str:
+    return id
+
+
+@case("state.idempotent")
+def idempotent_function_that_uses_nothing_else() -> None:
+    plain_once("1")
+
+
+@case("state.idempotent")
+def idempotent_function_in_threads() -> None:
+    threads = [
+        threading.Thread(target=contextvars.copy_context().run, args=(plain_once, str(number))) for number in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 class Private:
