@@ -52,9 +52,11 @@ def test_it_starts_empty(portable_app, running_app):
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The options of this run are not for the runs inside."""
+    """The options of this run are not for the runs inside, and neither are modules that are called as theirs are."""
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("app", "main", "shop"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
 
 
 def test_the_wheel_has_the_plugin() -> None:
