@@ -10,6 +10,8 @@ Value = frozenset[Any]
 EMPTY: Value = frozenset()
 ALL = "*"
 """The key of a container under which lies what has no known key."""
+SENT = ("sent",)
+"""The key of a generator under which lies what is sent into it."""
 
 
 class Atom:

@@ -3,6 +3,7 @@
 import functools
 import importlib
 import importlib.util
+import inspect
 import operator
 import sys
 from collections.abc import Callable
@@ -46,6 +47,9 @@ class Builtins(Libraries):
             for function, answer in (
                 (getattr, self._getattr),
                 (object.__getattribute__, self._getattr),
+                (inspect.getattr_static, self._getattr),
+                (isinstance, self._checked),
+                (issubclass, self._checked),
                 (object.__setattr__, self._setattr),
                 (setattr, self._setattr),
                 (vars, self._vars),
@@ -178,6 +182,15 @@ class Builtins(Libraries):
         self.unclear("code that is made from text when it runs")
         self.escape(join(given[1:]), "code that is made from text")
         return UNKNOWNS
+
+    def _checked(self, given: list[Value], _: dict[str, Value]) -> Value:
+        """A metaclass may decide what is an instance."""
+        for atom in self.deep(join(given[1:])):
+            if isinstance(atom, Live) and is_type(atom.held) and is_app_class(class_of(atom.held)):
+                for name in ("__instancecheck__", "__subclasscheck__"):
+                    method = self.lookup(self.atom(class_of(atom.held)), name)
+                    self.call_value(method, [frozenset((atom,)), given[0]], {})
+        return EMPTY
 
     def _partial(self, given: list[Value], named: dict[str, Value]) -> Value:
         if not given:

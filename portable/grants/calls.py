@@ -5,9 +5,10 @@ import operator
 import types
 from collections.abc import Mapping
 from types import FunctionType, MethodType
-from typing import Any, get_origin
+from typing import Any, cast, get_origin
 
 from portable.binding import Registry, Resource
+from portable.tables import Table
 
 from .atoms import (
     ALL,
@@ -61,6 +62,10 @@ class Calls(Builtins):
             self.use(atom.held, atom.name if atom.name in atom.held.verbs else "dead_letters")
             given = join([*positional, *named.values()])
             self.given_to_portable(given, f"`{atom.name}` of {atom.held.id}", calls=atom.name == "update")
+            held: Any = atom.held
+            if isinstance(held, Table):
+                # Items are made of the model when they are read, and written out when they are put.
+                self.validated(cast("Any", held)._items.model.model)
             return self.verb_result(atom, self.site)
         if isinstance(atom, WrittenClass):
             return self.instantiate(atom, positional, named, doubt)
@@ -309,6 +314,17 @@ class Calls(Builtins):
             if keeps_records(function):
                 self.use_id("state", "idempotent")
             return self.call_value(self.live(wrapped), positional, named, doubt)
+        if positional:
+            # `Table.get(notes, "1")`
+            verbs = [
+                self.attribute(frozenset((atom,)), function.__name__)
+                for atom in positional[0]
+                if isinstance(atom, Live)
+                and is_resource(atom.held)
+                and getattr(class_of(atom.held), function.__name__, None) is function
+            ]
+            if verbs:
+                return self.call_value(join(verbs), positional[1:], named)
         resources = {atom for atom in given if isinstance(atom, Live) and isinstance(atom.held, Resource | Registry)}
         self.given_to_portable(given - resources, f"`{function.__name__}`")
         return UNKNOWNS

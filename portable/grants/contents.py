@@ -72,7 +72,23 @@ class Contents(Following):
             return own | frozenset((atom,))
         if not isinstance(atom, Live):
             return self.contents_of(atom)
+        if is_type(atom.held) and not is_app_class(atom.held):
+            # `list[Note]`: what is given it may make notes.
+            return frozenset((atom,)) | frozenset(
+                key for key in self.deep(keys) if isinstance(key, Live) and is_type(key.held) and is_app_class(key.held)
+            )
+        if is_type(atom.held) and is_app_class(atom.held):
+            return frozenset((atom,)) | self._class_item(atom, keys)
         return self._live_item(atom, known if exact else None)
+
+    def _class_item(self, atom: Live, keys: Value) -> Value:
+        """`cls[key]`."""
+        kind = self.atom(class_of(atom.held))
+        own = frozenset(part for part in self.attribute_of(atom, "__class_getitem__") if isinstance(part, Bound))
+        made = self.call_value(own, [keys], {})
+        if is_app_class(class_of(atom.held)):
+            made |= self.call_value(self.lookup(kind, "__getitem__"), [frozenset((atom,)), keys], {})
+        return made
 
     def _live_item(self, atom: Live, known: "set[Any] | None") -> Value:
         thing: Any = atom.held
@@ -94,6 +110,21 @@ class Contents(Following):
             self.widen_all(module_resources(names, is_app_module), what)
             return frozenset((UNKNOWN,)) | written
         return written | self.contents_of(atom)
+
+    def deep(self, value: Value) -> Value:
+        """A value with everything that its containers hold."""
+        found: set[Any] = set()
+        stack = list(value)
+        while stack:
+            atom = stack.pop()
+            if atom in found:
+                continue
+            found.add(atom)
+            if isinstance(atom, Box):
+                stack.extend(self.read_all(atom))
+            elif isinstance(atom, Live) and is_container(atom.held):
+                stack.extend(self.contents_of(atom))
+        return frozenset(found)
 
     def contents(self, value: Value) -> Value:
         """What iterating gives, and whatever else a container holds."""
@@ -153,6 +184,10 @@ class Contents(Following):
         """Whether an instance is of a class that is built on a container: a NamedTuple, a dict with methods."""
         cls = atom.cls if isinstance(atom, Instance) else self.atom(class_of(atom.held))
         return any(isinstance(base, Live) and base.held in CONTAINERS for base in self.mro(cls))
+
+    def lookup(self, cls: Atom, name: str) -> Value:
+        """What the class has under a name, unbound; EMPTY when it has nothing."""
+        raise NotImplementedError
 
     def mro(self, cls: Atom) -> list[Atom]:
         """The class and its bases, as atoms."""

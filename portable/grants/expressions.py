@@ -6,6 +6,7 @@ from typing import Any
 from .atoms import (
     ALL,
     EMPTY,
+    SENT,
     UNKNOWNS,
     Atom,
     Box,
@@ -47,6 +48,8 @@ SPECIAL: dict[type, tuple[str, ...]] = {
     ast.Invert: ("__invert__",),
     ast.Not: ("__bool__", "__len__"),
 }
+COMPARED = ("__eq__", "__hash__", "__lt__", "__gt__", "__ne__")
+KEYED = ("__hash__", "__eq__", "__index__")
 
 
 class Expressions(Variables):
@@ -88,7 +91,9 @@ class Expressions(Variables):
             box = self._container_at(node)
             self.write(box, ALL, self.contents(owner))
             return frozenset((box,)) | self._special(owner, ("__getitem__",), [UNKNOWNS])
-        return self.item(owner, self.expression(node.slice))
+        keys = self.expression(node.slice)
+        self._special(keys, KEYED, [UNKNOWNS])
+        return self.item(owner, keys)
 
     def _of_Call(self, node: ast.Call) -> Value:  # noqa: N802
         if isinstance(node.func, ast.Name) and node.func.id == "super":
@@ -144,6 +149,9 @@ class Expressions(Variables):
     def _of_BinOp(self, node: ast.BinOp) -> Value:  # noqa: N802
         left, right = self.expression(node.left), self.expression(node.right)
         made = self._special(left | right, SPECIAL[type(node.op)], [left | right])
+        if isinstance(node.op, ast.Mod):
+            # A text on the left writes out what is on the right.
+            self._special(self.deep(right), ("__format__", "__str__", "__repr__", "__int__", "__float__"), [])
         kept = frozenset(
             atom for atom in left | right if not (isinstance(atom, Live) and class_of(atom.held) in (str, int))
         )
@@ -168,6 +176,8 @@ class Expressions(Variables):
             names = SPECIAL.get(type(operator))
             if names is not None:
                 self._special(everything, names, [everything])
+                # Containers compare what they hold.
+                self._special(self.deep(everything), COMPARED, [everything])
         return EMPTY
 
     def _of_JoinedStr(self, node: ast.JoinedStr) -> Value:  # noqa: N802
@@ -183,7 +193,7 @@ class Expressions(Variables):
 
     def _of_Yield(self, node: ast.Yield) -> Value:  # noqa: N802
         self.frame.yielded |= self.expression(node.value)
-        return UNKNOWNS
+        return UNKNOWNS | self.read(Box((self.call.place, "generator"), "plain"), SENT)
 
     def _of_YieldFrom(self, node: ast.YieldFrom) -> Value:  # noqa: N802
         inner = self.contents(self.expression(node.value))
@@ -199,6 +209,8 @@ class Expressions(Variables):
                 self.write(box, ALL, self.contents(self.expression(part.value)))
             else:
                 value = self.expression(part)
+                if isinstance(node, ast.Set):
+                    self._special(value, KEYED, [UNKNOWNS])
                 self.write(box, ALL if starred or isinstance(node, ast.Set) else position, value)
                 # A position with nothing of interest still counts.
                 self.heap.setdefault(box, {}).setdefault(position, EMPTY)
@@ -217,6 +229,7 @@ class Expressions(Variables):
                     self._copy(box, atom)
                 continue
             keys = self.expression(key)
+            self._special(keys, KEYED, [UNKNOWNS])
             known = [constant(atom) for atom in keys]
             for name in known if known and None not in known else [ALL]:
                 self.write(box, name, held)
@@ -290,7 +303,9 @@ class Expressions(Variables):
         box = self._container_at(node)
         for result in results:
             self.write(box, ALL, self.expression(result))
-        frame.env = kept
+        # What := sets belongs to the function around.
+        outside = {part.target.id for part in ast.walk(node) if isinstance(part, ast.NamedExpr)}
+        frame.env = {**kept, **{name: frame.env[name] for name in outside if name in frame.env}}
         return frozenset((box,))
 
     def _written(self, node: Definition) -> Value:

@@ -25,6 +25,7 @@ from .kinds import (
 )
 from .objects import Objects
 from .relevance import Relevance, inner_functions
+from .schemas import Hook, has_schema, hooks_of, is_method
 from .sources import LIBRARY, class_of, is_app_class, is_app_function, members, plain
 from .state import Code
 
@@ -38,6 +39,7 @@ class Instances(Objects):
         self._codes: dict[int, tuple[Any, list[Code]]] = {}
         self._dull: dict[Atom, bool] = {}
         self._carrying: dict[Atom, bool] = {}
+        self._validated: dict[int, tuple[Any, list[Hook]]] = {}
 
     def codes(self, function: FunctionType) -> list[Code]:
         """A live function as it was written; empty when its source cannot be had."""
@@ -91,7 +93,30 @@ class Instances(Objects):
                 self.call_value(made_by, [frozenset((cls,)), *positional], named, doubt)
         if self._has_library_base(cls):
             self._library_made(instance, cls)
+        elif isinstance(cls, Live) and has_schema(cls.held):
+            self.validated(cls.held)
         return first
+
+    def validated(self, annotation: Any) -> None:
+        """Pydantic makes values of a type, and may write them out: it calls what is in the schema."""
+        kept = self._validated.get(id(annotation))
+        if kept is None:
+            kept = self._validated[id(annotation)] = (annotation, hooks_of(annotation))
+        hooks = [hook for hook in kept[1] if hook.function is None or self.relevance.thing(hook.function)]
+        if hooks:
+            self.hub(("validated", id(annotation)), None, lambda: self._call_hooks(hooks))
+
+    def _call_hooks(self, hooks: list[Hook]) -> Value:
+        for hook in hooks:
+            made = frozenset((Instance(self.atom(hook.owner), "typed"),)) if hook.owner is not None else UNKNOWNS
+            if hook.function is None:
+                # A property is followed when it is read.
+                called = frozenset(part for part in self.attribute(made, hook.name) if isinstance(part, Bound))
+                self.call_value(called, [UNKNOWNS] * 2, {"**": UNKNOWNS})
+                continue
+            first = made if is_method(hook) else UNKNOWNS
+            self.call_value(self.live(hook.function), [first, UNKNOWNS, UNKNOWNS], {"**": UNKNOWNS})
+        return EMPTY
 
     def _is_readable(self, atom: Atom) -> bool:
         if isinstance(atom, Written):
@@ -145,6 +170,8 @@ class Instances(Objects):
         doubt = f"a method of {shown} that the library it is built on may call"
         bases = [base.held for base in self.mro(cls) if isinstance(base, Live) and not is_app_class(base.held)]
         models = [base for base in bases if base.__module__.partition(".")[0] == "pydantic"]
+        if isinstance(cls, Live) and has_schema(cls.held):
+            self.validated(cls.held)
         if not models:
             self._every_method(instance, cls, doubt)
             return

@@ -12,6 +12,7 @@ from typing import Any
 from .atoms import (
     ALL,
     EMPTY,
+    SENT,
     UNKNOWN,
     UNKNOWNS,
     Atom,
@@ -103,6 +104,8 @@ SHUFFLING = frozenset(
     ("insert", "pop", "remove", "reverse", "sort", "appendleft", "popleft", "extendleft", "rotate", "__delitem__")
 )
 """After these, elements are no longer where they were put."""
+COMPARING = frozenset(("get", "pop", "remove", "index", "count", "setdefault", "discard", "add", "__contains__"))
+"""These hash or compare what they are given."""
 STORING = frozenset(
     ("append", "appendleft", "add", "insert", "extend", "extendleft", "update", "setdefault", "put", "put_nowait")
 )
@@ -124,23 +127,6 @@ class Libraries(Instances):
             return callable(thing) and is_app_class(kind)
         return isinstance(atom, Written | Bound | Verb | Part | WrittenClass | Guess)
 
-    def deep(self, value: Value) -> Value:
-        """A value with everything that its containers hold."""
-        found: set[Any] = set()
-        stack = list(value)
-        while stack:
-            atom = stack.pop()
-            if atom in found:
-                continue
-            found.add(atom)
-            if isinstance(atom, Box):
-                stack.extend(self.read_all(atom))
-            elif isinstance(atom, Live) and is_container(atom.held):
-                stack.extend(self.contents_of(atom))
-            elif isinstance(atom, Part):
-                continue
-        return frozenset(found)
-
     def escape(self, value: Value, what: str) -> None:
         """`value` is handed to code that is not followed; `what` says to which."""
         everything = self.deep(value)
@@ -159,6 +145,7 @@ class Libraries(Instances):
         elif self.is_callable(atom) and not isinstance(atom, Guess):
             if isinstance(atom, Live) and is_type(atom.held):
                 self._library_made(Instance(atom, "typed"), atom)
+                self.validated(atom.held)
                 return
             self._called_back(frozenset((atom,)), flows)
         elif isinstance(atom, Live) and isinstance(atom.held, ModuleType):
@@ -372,6 +359,8 @@ class Libraries(Instances):
             if is_resource(thing):
                 self.given_to_portable(given, f"`{name}` of {thing.id}")
                 return UNKNOWNS
+            if is_type(thing) and is_app_class(thing):
+                self.validated(thing)
             if is_container(thing):
                 trust = "plain"
             else:
@@ -413,7 +402,17 @@ class Libraries(Instances):
         """Forgets at which positions the elements of a container are."""
         self.write(owner, ALL, self.contents_of(owner))
 
+    def _compared(self, owner: Atom, name: str, positional: list[Value]) -> None:
+        if name == "send":
+            self.write(owner, SENT, join(positional))
+        if name not in COMPARING:
+            return
+        for atom in self.deep(join(positional) | frozenset((owner,))):
+            if isinstance(atom, Instance) or (isinstance(atom, Live) and self._is_app_instance(atom.held)):
+                self.escaped_by_known(atom)
+
     def _container_method(self, owner: Atom, name: str, positional: list[Value], named: dict[str, Value]) -> Value:
+        self._compared(owner, name, positional)
         if name in SHUFFLING:
             self.shuffle(owner)
         if name in STORING:

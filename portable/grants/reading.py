@@ -263,6 +263,7 @@ class Analysis(Expressions):
 
     def _match(self, part: ast.AST, subject: Value, everything: Value) -> None:
         if isinstance(part, ast.MatchClass):
+            self._special(self.expression(part.cls), ("__instancecheck__",), [subject])
             for name in part.kwd_attrs:
                 found = self.attribute(everything, name)
                 for pattern in part.kwd_patterns:
@@ -279,6 +280,10 @@ class Analysis(Expressions):
             self.set_name(part.rest, everything)
         elif isinstance(part, ast.MatchValue):
             self.expression(part.value)
+
+    def _do_Assert(self, node: ast.Assert) -> None:  # noqa: N802
+        self._truth(self.expression(node.test))
+        self.expression(node.msg)
 
     def _do_Import(self, node: ast.Import) -> None:  # noqa: N802
         for alias in node.names:

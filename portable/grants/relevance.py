@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from portable.binding import Registry, Resource
 
 from .kinds import is_container, is_registry, is_resource, is_type, referents
+from .schemas import has_schema, hooks_of
 from .sources import class_of, is_app_class, is_app_function, is_app_module, is_ours, members, plain
 from .state import module_resources
 
@@ -59,6 +60,7 @@ class Relevance:
         self._known: dict[FunctionType, bool] = {}
         self._modules: dict[str, bool] = {}
         self._classes: dict[type, bool] = {}
+        self._hooks: dict[type, list[Any]] = {}
         self._names: set[str] = set(filled.attributes)
         """Names of methods that matter, and of such fields: `x.name` may be one of them."""
         functions = functions_of(modules)
@@ -101,7 +103,16 @@ class Relevance:
             for name, value in members(base).items()
             if name not in UNINTERESTING
             for inner in (inner_functions(value) or ([] if is_type(value) else [value]))
-        )
+        ) or any(self.thing(hook) for hook in self._hooks_of(cls))
+
+    def _hooks_of(self, cls: type) -> list[Any]:
+        """What pydantic calls when it makes a model: also functions that the class itself does not hold."""
+        if not has_schema(cls):
+            return []
+        known = self._hooks.get(cls)
+        if known is None:
+            known = self._hooks[cls] = [hook.function for hook in hooks_of(cls) if hook.function is not None]
+        return known
 
     def _test(self, function: FunctionType) -> bool:
         if self._filled.anywhere:
@@ -181,13 +192,16 @@ class Relevance:
             # What `idempotent` wraps keeps records in the framework's own table.
             return is_idempotent(thing) or (depth < 4 and self._held(thing, depth))
         if is_type(thing):
-            return is_app_class(thing) and any(
-                inner in self._matters if isinstance(inner, FunctionType) else self.thing(inner, depth + 1)
-                for base in (*thing.__mro__, class_of(thing))
-                if is_app_class(base)
-                for name, value in members(base).items()
-                if name not in UNINTERESTING and depth < 4
-                for inner in (inner_functions(value) or ([] if is_type(value) else [value]))
+            return is_app_class(thing) and (
+                any(
+                    inner in self._matters if isinstance(inner, FunctionType) else self.thing(inner, depth + 1)
+                    for base in (*thing.__mro__, class_of(thing))
+                    if is_app_class(base)
+                    for name, value in members(base).items()
+                    if name not in UNINTERESTING and depth < 4
+                    for inner in (inner_functions(value) or ([] if is_type(value) else [value]))
+                )
+                or (depth < 4 and any(self.thing(hook, depth + 1) for hook in self._hooks_of(thing)))
             )
         return depth < 4 and self._object(thing, depth)
 

@@ -137,8 +137,9 @@ def arguments_of(analysis: Analysis, function: Any) -> dict[str, Value]:
         inner = call
     try:
         hints = get_type_hints(inner)
+        whole = get_type_hints(inner, include_extras=True)
     except (NameError, TypeError, AttributeError):
-        hints = {}
+        hints = whole = {}
     code = inner.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     found: dict[str, Value] = {}
@@ -152,6 +153,8 @@ def arguments_of(analysis: Analysis, function: Any) -> dict[str, Value]:
         value = EMPTY if annotation is Context else analysis.typed(annotation, ("parameter", name))
         found[name] = value | (analysis.live(defaults[name]) if name in defaults else EMPTY)
         made_by_library(analysis, value)
+        if annotation is not Context and name in whole:
+            analysis.validated(whole[name])
     return found
 
 

@@ -21,7 +21,8 @@ from .atoms import (
     join,
 )
 from .calls import Calls
-from .sources import class_of, is_app_class, members
+from .kinds import is_type
+from .sources import class_of, is_app_class, is_app_function, members
 from .state import Code, constant
 
 
@@ -193,6 +194,10 @@ class Variables(Calls):
                 for name in names:
                     bound = frozenset(part for part in self.attribute_of(atom, name) if isinstance(part, Bound))
                     found.append(self.call_value(bound, arguments, {}))
+            elif isinstance(atom, Live) and is_type(atom.held) and is_app_class(class_of(atom.held)):
+                methods = join(self.lookup(self.atom(class_of(atom.held)), name) for name in names)
+                written = frozenset(part for part in methods if isinstance(part, Live) and is_app_function(part.held))
+                found.append(self.call_value(written, [frozenset((atom,)), *arguments], {}))
         return join(found)
 
     def read_name(self, name: str) -> Value:
