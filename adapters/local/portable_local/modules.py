@@ -93,8 +93,10 @@ def sources_first(root: str, cache: str, served: dict[str, str]) -> dict[str, st
 
     added: Callable[[str], Any] = hook
     sys.path_hooks.insert(0, added)
+    # By their text, because asking the disk about each of some hundred paths takes longer than the import.
+    inside = (home, root, *(path for path in sys.path if path and os.path.realpath(path).startswith(home)))
     for path in list(sys.path_importer_cache):
-        if os.path.realpath(path).startswith(home):
+        if path.startswith(inside):
             del sys.path_importer_cache[path]
     # Where it stands already (the current folder, PYTHONPATH) it would come later.
     sys.path[:] = [root, *(path for path in sys.path if path != root)]

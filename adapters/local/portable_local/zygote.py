@@ -44,6 +44,8 @@ PRELOADED = (
     "portable.manifest",
     "portable_local.child",
     "portable_local.http_child",
+    "portable_local.remote",
+    "portable_local.runtime",
     "portable_local.server",
     "portable_local.worker",
 )
