@@ -25,6 +25,11 @@ def settle(running: Running, rounds: int, seconds: float = 301) -> None:
     running.drain()
 
 
+def past_next(running: Running, period: int) -> None:
+    """Moves to a second after the next multiple of `period` seconds in UTC, whatever the time is now."""
+    running.advance(period - running.now() % period + 1)
+
+
 def advance_to(running: Running, moment: datetime) -> None:
     running.advance(moment.timestamp() - running.now())
 
@@ -258,7 +263,7 @@ class ScheduleConformance:
                 raise ValueError("no luck")
 
         with harness.running(app) as running:
-            running.advance(3600)
+            past_next(running, 3600)
             running.drain()
             settle(running, 2)
             assert [attempt for _, attempt in seen] == [1]
@@ -288,7 +293,7 @@ class ScheduleConformance:
             raise ValueError("no luck")
 
         with harness.running(app) as running:
-            running.advance(DAY)
+            past_next(running, DAY)
             settle(running, 4)
             assert [attempt for _, attempt in seen] == [1, 2, 3]
             assert len({at for at, _ in seen}) == 1
