@@ -13,6 +13,7 @@ class KeptLoop:
     """An asyncio.Runner that is kept from call to call; callers on several threads take turns."""
 
     def __init__(self) -> None:
+        self._made: asyncio.AbstractEventLoop | None = None
         self._runner = asyncio.Runner()
         self._turn = threading.Lock()
 
@@ -39,6 +40,7 @@ class KeptLoop:
 
     def _run(self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context) -> T:
         with self._turn:
+            self._made = self._runner.get_loop()
             try:
                 return self._runner.run(coroutine, context=context)
             except asyncio.CancelledError as error:
@@ -48,3 +50,9 @@ class KeptLoop:
         """Cancels what is left on the loop and closes it."""
         with self._turn:
             self._runner.close()
+
+    def __del__(self) -> None:
+        # Whoever drops a Dispatcher without closing it never saw this loop, and must not be warned of it.
+        made = self._made
+        if made is not None and not made.is_running() and not made.is_closed():
+            made.close()

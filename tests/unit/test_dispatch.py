@@ -1,10 +1,12 @@
 """The Dispatcher by values: requests of every kind of malformation, both of its doors, and its own end."""
 
 import asyncio
+import gc
 import os
 import random
 import subprocess
 import sys
+import warnings
 from collections.abc import Awaitable, Callable, Generator
 from typing import Annotated, Any
 
@@ -327,3 +329,18 @@ def test_an_error_with_more_to_say_than_an_answer_may_hold_is_still_answered() -
     response = Dispatcher(app).http(Request("GET", "/x"))
     assert response.status == 400
     assert len(response.body) < 10_000
+
+
+def test_a_dispatcher_that_is_dropped_leaves_no_loop_behind() -> None:
+    app = App("unit")
+
+    @app.get("/")
+    async def later() -> str:
+        await asyncio.sleep(0)
+        return "x"
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        assert Dispatcher(app).http(Request("GET", "/")).body == b"x"
+        gc.collect()
+    assert [str(warning.message) for warning in caught] == []
