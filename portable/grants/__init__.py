@@ -8,6 +8,7 @@ This is for the manifest, deploys and the local runtime: a deployed function nev
 by portable/permissions.py.
 """
 
+import threading
 import weakref
 from types import FunctionType, ModuleType
 from typing import Any
@@ -21,6 +22,7 @@ from .sources import members
 
 __all__ = ["Derived", "GrantSpec", "WideningSpec", "derive"]
 
+_turn = threading.RLock()
 _kept: "weakref.WeakKeyDictionary[App, tuple[Any, Derived]]" = weakref.WeakKeyDictionary()
 
 
@@ -29,11 +31,13 @@ def derive(app: App) -> Derived:
 
     Kept until something is declared or a function, class or object of the app's modules is replaced.
     """
-    print_of_now = fingerprint(app)
-    kept = _kept.get(app)
-    if kept is None or kept[0] != print_of_now:
-        kept = _kept[app] = (print_of_now, analyse(app))
-    return kept[1]
+    # One at a time: several threads may ask at once, and the parser of Python 3.11 fails when two use it.
+    with _turn:
+        print_of_now = fingerprint(app)
+        kept = _kept.get(app)
+        if kept is None or kept[0] != print_of_now:
+            kept = _kept[app] = (print_of_now, analyse(app))
+        return kept[1]
 
 
 def fingerprint(app: App) -> tuple[object, ...]:
