@@ -256,7 +256,7 @@ class Builtins(Libraries):
             if package is None:
                 try:
                     package = importlib.import_module(parent)
-                except Exception:
+                except Exception:  # whatever it raises, the module below it cannot be imported either
                     return False
             paths: Any = getattr(package, "__path__", None)
         else:
