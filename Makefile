@@ -1,9 +1,12 @@
 # Two commands do everything on a machine that has Python 3.11 or newer and make:
 #   make demo    runs examples/fatfire; PORT= and CONSOLE_PORT= move its ports
 #   make test    every check and every test but the slow ones
-# and two more for those who work on portable itself:
+# and more for those who work on portable itself:
 #   make test-full   the slow tests too
 #   make bench       the benchmarks, into docs/benchmarks.md; BENCH="--quick --only http" for a part
+#   make portability runs the conformance suite on every adapter, into docs/portability.md
+#   make aws-stack   a stand-in of AWS on loopback, to deploy to without an account; until interrupted
+#   make gcp-stack   the same of Google Cloud
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +17,7 @@ WORKERS ?= 2
 DEMO_NEEDS := "ofxtools>=0.9.5" "CurrencyConverter>=0.18"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full lint bench clean
+.PHONY: help demo test test-full lint bench portability aws-stack gcp-stack clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -60,5 +63,18 @@ $(BENCH_VENV)/.made: $(VENV)/.made pyproject.toml benchmarks/requirements.txt
 bench: $(BENCH_VENV)/.made
 	$(BENCH_VENV)/bin/python benchmarks/run.py $(BENCH)
 
+portability: $(VENV)/.dev
+	for adapter in local aws gcp; do \
+		$(BIN)/python -m pytest -n $(WORKERS) tests/conformance/test_$$adapter.py \
+			--portability-report docs/portability/$$adapter.json || exit 1; \
+	done
+	$(BIN)/python -m portable.testing.portability docs/portability --write docs/portability.md
+
+aws-stack: $(VENV)/.dev
+	$(BIN)/python -m tests.aws_stack.serve
+
+gcp-stack: $(VENV)/.dev
+	$(BIN)/python -m tests.gcp_stack.serve
+
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) $(BENCH_VENV) .venv-aws .venv-gcp .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -2,7 +2,9 @@
 
 import os
 import random
+import resource
 import statistics
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -124,3 +126,14 @@ def ratio(figures: Figures, one: str, other: str, figure: str) -> float | None:
     if one not in figures or other not in figures or not figures[one] or not figures[other]:
         return None
     return statistics.median(figures[one][figure]) / statistics.median(figures[other][figure])
+
+
+def run_once(command: list[str], folder: Path, environment: dict[str, str]) -> Mapping[str, float]:
+    """Wall and CPU milliseconds of one command with its children. Raises what it said if it fails."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"wall": wall * 1000, "cpu": used * 1000}

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = ("dispatch", "http", "reload", "tables", "tasks")
+NAMES = ("cold", "dispatch", "http", "lambda", "package", "reload", "tables", "tasks", "telemetry")
 
 
 def main() -> int:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from .capabilities import Profile
 from .codec import to_json_bytes
-from .errors import HTTPError, InvalidArgument, PortableError, text_of
-from .http import Headers, Request, Response
+from .errors import HTTPError, InvalidArgument, LimitExceeded, PortableError, text_of
+from .http import GivenHeaders, Headers, Request, Response
 
 JSON_TYPE = "application/json"
 PROBLEM_TYPE = "application/problem+json"
@@ -20,11 +21,9 @@ DROPPED_HEADERS = frozenset(
 TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 
 
-JSON_HEADER: tuple[str, str] = ("content-type", JSON_TYPE)
-
-
-JSON_HEADERS: list[tuple[str, str]] = [JSON_HEADER]
-"""Shared by all answers that have no other header: Headers copies its items before it changes them."""
+JSON_ONLY: dict[str, str] = {"content-type": JSON_TYPE}
+TEXT_ONLY: dict[str, str] = {"content-type": "text/plain; charset=utf-8"}
+"""Shared by all answers that have no other header: GivenHeaders never change their dict."""
 
 
 class Answer(Response):
@@ -41,6 +40,24 @@ class Answer(Response):
 
 
 NEW_HEADERS = Headers.__new__
+NEW_GIVEN_HEADERS = GivenHeaders.__new__
+NEW_ANSWER = Answer.__new__
+
+
+def json_answer(value: Any, status: int) -> Answer:
+    """What most handlers return, without the calls of a constructor.
+
+    Raises TypeError if there is no JSON of it: the handler's fault, not the client's.
+    """
+    found = NEW_ANSWER(Answer)
+    try:
+        found.body = to_json_bytes(value)
+    except InvalidArgument as error:
+        raise TypeError(f"the handler's answer: {error.message}") from error
+    found.status = status
+    found.headers = headers = NEW_GIVEN_HEADERS(GivenHeaders)
+    headers._given = JSON_ONLY
+    return found
 
 
 def plain_response(body: bytes, status: int, content_type: str | None) -> Response:
@@ -56,13 +73,16 @@ def answer(value: Any, status: int) -> Response:
     """
     kind: type[object] = type(value)  # pyright: ignore[reportUnknownVariableType]
     if kind is dict or kind is list:
-        return Answer(json_body(value), status, JSON_HEADERS)
+        return json_answer(value, status)
     if isinstance(value, Response):
         return value
     if value is None:
         return plain_response(b"", 204 if status == 200 else status, None)
     if kind is str:
-        return plain_response(value.encode(), status, "text/plain; charset=utf-8")
+        found = Answer(value.encode(), status, [])
+        found.headers = headers = NEW_GIVEN_HEADERS(GivenHeaders)
+        headers._given = TEXT_ONLY
+        return found
     if kind is bytes or kind is bytearray:
         return plain_response(bytes(value), status, "application/octet-stream")
     if kind is tuple:
@@ -70,7 +90,7 @@ def answer(value: Any, status: int) -> Response:
     if hasattr(value, "send") and hasattr(value, "close"):
         value.close()
         raise TypeError("the handler returned a generator; answers are whole, so return a list or bytes")
-    return Answer(json_body(value), status, JSON_HEADERS)
+    return json_answer(value, status)
 
 
 def json_body(value: Any) -> bytes:
@@ -121,6 +141,13 @@ def check_value(name: str, value: str) -> None:
         raise ValueError(f"header {name}: {value!r} is not Latin-1; encode it, for instance by RFC 8187") from None
     if any(byte < 32 and byte != 9 for byte in raw) or 127 in raw:
         raise ValueError(f"header {name}: {value!r} has control characters")
+
+
+def response_too_large(profile: Profile, actual: int) -> LimitExceeded:
+    """The handler's fault, not the client's: status 500."""
+    error = profile.exceeded("http_response_bytes", actual, "the response")
+    error.status = 500
+    return error
 
 
 def reason(status: int) -> str:

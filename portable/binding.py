@@ -7,7 +7,7 @@ A resource that is used before that raises NotBound.
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 from .capabilities import Profile
 from .context import Context
@@ -16,6 +16,7 @@ from .specs import HandlerSpec, Trigger
 
 if TYPE_CHECKING:
     from .drivers import Classifier, DriverFactory, TableDriver
+    from .telemetry import Recorder
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,6 +54,7 @@ class Binding:
         profile: Profile,
         clock: Clock | None = None,
         authorize: Callable[[str, str], None] | None = None,
+        recorder: "Recorder | None" = None,
     ) -> None:
         self.app = app
         self.stage = stage
@@ -61,6 +63,7 @@ class Binding:
         self.profile = profile
         self.clock: Clock = clock or SystemClock()
         self.authorize = authorize
+        self.recorder = recorder
         self._state: TableDriver | None = None
 
     @property
@@ -165,7 +168,7 @@ class Resource(Generic[D]):
     """Base of what user code holds (Table, Bucket, Topic, Task, Param, Secret): finds the driver, wraps errors once.
 
     Subclasses set `kind`, check every argument, and go through `_call` for every driver method: the one place where
-    grants are enforced, calls will be traced, and a driver's errors become ours.
+    grants are enforced, calls are recorded, and a driver's errors become ours.
     """
 
     kind: str = "resource"
@@ -178,10 +181,13 @@ class Resource(Generic[D]):
         self._bound: D | None = None
         self._bound_id = ""
         self._authorize: Callable[[str, str], None] | None = None
+        self._recorder: Recorder | None = None
+        self._now: Callable[[], float] = time.time
 
     def rebound(self) -> None:
         self._bound = None
         self._authorize = None
+        self._recorder = None
 
     @property
     def id(self) -> str:
@@ -205,6 +211,7 @@ class Resource(Generic[D]):
         if bound is None:
             binding = self._registry.binding
             self._authorize, self._bound_id = binding.authorize, self.id
+            self._recorder, self._now = binding.recorder, binding.clock.now
             bound = self._bound = self._make_driver(binding.drivers)
         return bound
 
@@ -217,22 +224,30 @@ class Resource(Generic[D]):
 
     def _call(self, verb: str, key: object, method: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls a driver method on behalf of `verb`; errors leave as ours, with the resource and the key."""
+        if self._recorder is not None:
+            from .recorded_calls import recorded_call
+
+            return cast("R", recorded_call(self, self._recorder, verb, key, method, args, kwargs))
         if self._authorize is not None:
             self._authorize(self._bound_id, verb)
         try:
             return method(*args, **kwargs)
-        except PortableError as error:
+        except Exception as error:
+            explained = self._explained(error, verb, key)
+            if explained is error:
+                raise
+            raise explained from error
+
+    def _explained(self, error: Exception, verb: str, key: object) -> Exception:
+        """What a driver raised as it leaves: ours, if it is something that we have a word for."""
+        if isinstance(error, PortableError):
             if error.resource is None:
                 # A driver says what is wrong, and not of what.
                 error.resource, error.key = self.id, key
                 error.message = f"{self.kind} {self.name!r}{'' if key is None else f', {key!r}'}: {error.message}"
                 error.args = (error.message,)
-            raise
-        except Exception as error:
-            translated = self._translate(error, verb, key)
-            if translated is None:
-                raise
-            raise translated from error
+            return error
+        return self._translate(error, verb, key) or error
 
     def _translate(self, error: Exception, verb: str, key: object) -> PortableError | None:
         kind = self._driver.classify(error)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self, cast
 
 from .capabilities import Profile
-from .drivers import ObjectRecord
+from .drivers import ListedRecord, ObjectRecord
 from .errors import InvalidArgument, PortableError, Problem
 
 if TYPE_CHECKING:
@@ -46,13 +46,34 @@ class ObjectEvent(NamedTuple):
     time: "datetime"
 
 
+class ListedObject(NamedTuple):
+    """What a listing tells of an object; `head` tells its version, type and metadata as well.
+
+    `etag` differs where the bytes differ, so that a copy elsewhere can be told from what is here now; it is no version,
+    and `if_version=` does not take it. `modified` is aware, in UTC.
+    """
+
+    key: str
+    size: int
+    etag: str
+    modified: "datetime"
+
+    if not TYPE_CHECKING:  # type: ignore[misc] # a type checker would believe in every attribute
+
+        def __getattr__(self, name: str) -> Any:
+            hint = f"; head(key) tells {name}" if name in Object._fields else ""
+            raise AttributeError(
+                f"a listing tells {', '.join(self._fields)} of an object, not {name!r}{hint}", name=name, obj=self
+            )
+
+
 class ObjectList(NamedTuple):
     """Some objects and, with a delimiter, common prefixes, both in byte order.
 
     `cursor` is None on the last page, else what `start_after=` takes for the next one.
     """
 
-    objects: list[Object]
+    objects: list[ListedObject]
     prefixes: list[str]
     cursor: str | None
 
@@ -80,6 +101,11 @@ def object_of(record: ObjectRecord) -> Object:
         dict(record.metadata),
         utc(record.modified),
     )
+
+
+def listed_of(record: ListedRecord) -> ListedObject:
+    """The public form of what a driver lists."""
+    return ListedObject(record.key, record.size, record.etag, utc(record.modified))
 
 
 class ObjectReader:

@@ -22,12 +22,14 @@ from .bucket_keys import (
 )
 from .bucket_records import (
     BinarySource,
+    ListedObject,
     Object,
     ObjectEvent,
     ObjectEventCodec,
     ObjectList,
     ObjectReader,
     Source,
+    listed_of,
     object_of,
 )
 from .capabilities import load_profile
@@ -36,7 +38,7 @@ from .errors import DeclarationError, InvalidArgument, Location, NotFound, Porta
 from .retries import check_retry
 from .specs import BucketEvent, BucketSpec, RetryPolicy
 
-__all__ = ["BinarySource", "Bucket", "Object", "ObjectEvent", "ObjectList", "ObjectReader"]
+__all__ = ["BinarySource", "Bucket", "ListedObject", "Object", "ObjectEvent", "ObjectList", "ObjectReader"]
 
 EventFunction = TypeVar("EventFunction", bound=Callable[..., Any])
 Grants = list[Grant]
@@ -156,6 +158,9 @@ class Bucket(Resource[BucketDriver]):
 
         With a `delimiter` (one character, `/` as a rule) the keys that have it after the prefix are answered as one
         common prefix each, that ends with it. `start_after` is any key, or the last page's `cursor`.
+
+        One call to the provider. An entry has `key`, `size`, `etag` and `modified`; for version, type and metadata ask
+        `head`.
         """
         profile = self._profile
         prefix = check_prefix(prefix, profile, self.id)
@@ -173,7 +178,7 @@ class Bucket(Resource[BucketDriver]):
         if cursor is not None:
             ends = [record.key for record in page.objects[-1:]] + page.prefixes[-1:]
             cursor = max(ends, default=cursor)
-        return ObjectList([object_of(record) for record in page.objects], [*page.prefixes], cursor)
+        return ObjectList([listed_of(record) for record in page.objects], [*page.prefixes], cursor)
 
     # Writing
 

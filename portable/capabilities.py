@@ -8,7 +8,7 @@ fewer targets gets the strictest of those. A limit that a provider does not have
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from .errors import ConfigurationError, LimitExceeded, PortableError, caller_location
+from .errors import ConfigurationError, LimitExceeded, Location, PortableError, own_location
 
 PROVIDERS = ("aws", "gcp", "azure")
 LONGEST = {"http": "http_seconds", "task": "task_seconds", "schedule": "schedule_seconds", "event": "event_seconds"}
@@ -84,7 +84,7 @@ class Profile:
         self.memory_sizes = memory_sizes
         self.warns = warns
         self._values = {key: limit.value for key, limit in limits.items()}
-        self._warned: set[tuple[str, str, int]] = set()
+        self._warned: set[tuple[str, Location | None]] = set()
 
     def limit(self, name: str) -> Limit:
         """The limit called `name`. Raises KeyError for a name that no profile has: that is a bug of the caller."""
@@ -123,15 +123,16 @@ class Profile:
         """Raises an error about a limit; in a profile that only warns, logs it, once per line of the user's code."""
         if not self.warns:
             raise error
-        where = caller_location()
-        place = (str(getattr(error, "limit", "")), where.file, where.line)
+        where = own_location()
+        place = (str(getattr(error, "limit", "")), where)
         if place in self._warned:
             return
         if len(self._warned) < MOST_PLACES:
             self._warned.add(place)
         import logging
 
-        logging.getLogger("portable.limits").warning("%s (only a warning here; at %s)", error.message, where)
+        at = f"; at {where}" if where is not None else ""
+        logging.getLogger("portable.limits").warning("%s (only a warning here%s)", error.message, at)
 
     def warning(self) -> "Profile":
         """The same limits, with warnings in the place of errors."""
@@ -172,13 +173,14 @@ def load_profile(name: str = "portable") -> Profile:
         import json
         import os
 
-        path = os.path.join(os.path.dirname(__file__), "profiles", f"{name}.json")
-        if name not in ("portable", *PROVIDERS) or not os.path.exists(path):
+        if name not in ("portable", *PROVIDERS):
             raise ConfigurationError(
                 f"there is no profile {name!r}", hint=f"one of: portable, strictest, {', '.join(PROVIDERS)}"
             )
-        with open(path, encoding="utf-8") as file:
-            profile = _loaded[name] = _read(name, json.load(file))
+        # By the loader: in a deployed function these files lie in one with the modules.
+        loader: Any = __spec__.loader
+        text = loader.get_data(os.path.join(os.path.dirname(__file__), "profiles", f"{name}.json"))
+        profile = _loaded[name] = _read(name, json.loads(text))
     return profile
 
 
@@ -270,5 +272,7 @@ def _join(name: str, profiles: list[Profile]) -> Profile:
 
 def profile_for(chosen: str | None, targets: Iterable[str], limits: Literal["refuse", "warn"] = "refuse") -> Profile:
     """The profile to run an app under: the `chosen` one by name, else the strictest of its targets."""
+    if limits not in ("refuse", "warn"):
+        raise ConfigurationError(f"limits={limits!r}", hint="one of: refuse, warn")
     profile = strictest(targets) if chosen is None else load_profile(chosen)
     return profile.warning() if limits == "warn" else profile

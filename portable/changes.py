@@ -42,6 +42,8 @@ class ChangeCodec(Generic[T]):
 
     def __init__(self, model: ItemModel[T], table: str) -> None:
         self.annotation: Any = Change
+        self.item: Any = dict if model.model is None else model.model
+        """What `new` of a Change is."""
         self._model = model
         self._table = table
 

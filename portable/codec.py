@@ -8,7 +8,6 @@ scalars go through the standard library.
 import json
 import sys
 from collections.abc import Callable, Iterable
-from functools import partial
 from types import UnionType
 from typing import Any, Generic, Literal, TypeVar, cast
 
@@ -49,6 +48,10 @@ def to_json(value: object) -> str:
     return to_json_bytes(value).decode()
 
 
+N, I = b"NI"  # noqa: E741 - they are these letters
+"""What NaN and Infinity begin with: one byte is looked for in a tenth of the time that several take."""
+
+
 def to_json_bytes(value: object) -> bytes:
     """`to_json` as UTF-8: fields of models under their aliases, as requests have them, wherever a model stands.
 
@@ -63,11 +66,11 @@ def to_json_bytes(value: object) -> bytes:
         encode = _fast_encode or _native_encoder()
         if encode is not None:
             try:
-                text = encode(value)
+                text = encode(value, bytes_mode="base64")
             except ValueError:
                 return _encode(value).encode()
             # pydantic writes NaN and infinity as they are; a text that merely holds the word takes the strict way too.
-            if b"NaN" not in text and b"Infinity" not in text:
+            if (N not in text and I not in text) or (b"NaN" not in text and b"Infinity" not in text):
                 return text
         return _encode(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
@@ -106,7 +109,7 @@ def _native_encoder() -> Callable[..., bytes] | None:
     core = sys.modules.get("pydantic_core")
     encode = getattr(core, "to_json", None)
     if encode is not None:
-        _fast_encode = partial(encode, bytes_mode="base64")
+        _fast_encode = encode
     return _fast_encode
 
 
@@ -135,7 +138,15 @@ class Codec(Generic[T]):
             from pydantic import TypeAdapter
 
             annotation = self.annotation if sys.version_info >= (3, 12) else with_typed_dicts(self.annotation, ())
-            self._adapter = TypeAdapter(annotation)
+            if hasattr(annotation, "__metadata__"):
+                import warnings
+
+                with warnings.catch_warnings():
+                    # pydantic means that it has no effect outside of a model; for a parameter the document shows it.
+                    warnings.filterwarnings("ignore", "The 'deprecated' attribute", UserWarning)
+                    self._adapter = TypeAdapter(annotation)
+            else:
+                self._adapter = TypeAdapter(annotation)
         return self._adapter
 
     @property
@@ -364,3 +375,10 @@ def invalid(error: Exception, prefix: tuple[str | int, ...] = ()) -> InvalidArgu
     found = InvalidArgument(text, problems=problems)
     found.status = status
     return found
+
+
+def lenient_schema(annotation: Any) -> Any:
+    """pydantic's core schema of an annotation; classes in it that pydantic knows nothing of are left as they are."""
+    from pydantic import ConfigDict, TypeAdapter
+
+    return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True)).core_schema

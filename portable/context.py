@@ -16,11 +16,14 @@ class Context:
     """One invocation, as its handler sees it.
 
     `id` is unique per delivery and the same for every attempt of it; `attempt` counts from 1 (it may restart after a
-    redrive); `deadline` is an epoch time; `traceparent` follows W3C Trace Context and belongs into outgoing requests.
+    redrive); `deadline` is an epoch time; `traceparent` follows W3C Trace Context, names this very attempt as the
+    parent, and belongs into outgoing requests.
     """
 
     __slots__ = (
         "_binding",
+        "_calls",
+        "_frame",
         "_report",
         "app",
         "attempt",
@@ -62,6 +65,8 @@ class Context:
         self.scheduled_at: float | None = scheduled_at
         self._report = report
         self._binding = binding
+        self._calls = 0
+        self._frame: tuple[str, int, str] | None = None
 
     @property
     def remaining(self) -> float:

@@ -12,27 +12,41 @@ from time import time
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from .answers import BODILESS, JSON_HEADER, JSON_HEADERS, Answer, answer, checked_headers, plain_response, problem
+from .answers import (
+    BODILESS,
+    JSON_ONLY,
+    TEXT_ONLY,
+    Answer,
+    answer,
+    checked_headers,
+    json_answer,
+    plain_response,
+    problem,
+    response_too_large,
+)
 from .binding import Binding, current_context
 from .capabilities import strictest
 from .context import Context
 from .errors import HTTPError, InvalidArgument, LimitExceeded, Location, NotFound, PortableError
-from .extractors import EMPTY_FORM, Extract, parse_form, take_request
-from .http import CORS, Headers, Middleware, Request, Response
+from .extractors import take_request
+from .http import CORS, GivenHeaders, Headers, Middleware, Request, Response
 from .identifiers import is_request_id, is_traceparent, new_ids
 from .invocation import Invocation, Outcome
 from .middleware import Stack, add_cors, check_cors, check_middleware, finish, is_preflight, start
-from .parameters import Parameter, Plan, plan_route
+from .parameters import Call, Parameter, Plan, plan_route
 from .routing import Router, segments, spelled
 from .specs import Route
 
 if TYPE_CHECKING:
     from .app import App, Service
     from .mounting import Mount
+    from .recording import Recording
     from .static import StaticFolder
 
 T = TypeVar("T")
 InThread = Callable[[Callable[[], T]], Awaitable[T]]
+Fail = Callable[[Exception], Response]
+Run = Callable[["Endpoint", Context, Fail], Awaitable[Response | None]]
 
 # Bound once: every call needs them.
 set_context: Callable[[Context | None], Token[Context | None]] = current_context.set
@@ -46,7 +60,7 @@ INTERNAL = "x-portable-"
 class Endpoint:
     """What answers: a function with its plan and all that stands around it; `context` makes the Context of a call."""
 
-    __slots__ = ("context", "extracts", "function", "is_async", "middlewares", "plan", "status", "timeout")
+    __slots__ = ("call", "context", "function", "is_async", "middlewares", "plan", "route", "status", "timeout")
 
     def __init__(
         self,
@@ -58,15 +72,18 @@ class Endpoint:
         status: int = 200,
         timeout: int = HTTP_SECONDS,
         is_async: bool = False,
+        route: str = "",
     ) -> None:
         self.function: Callable[..., Any] = function
         self.plan: Plan = plan
-        self.extracts: tuple[Extract, ...] = plan.extracts
+        self.call: Call = plan.caller(function)
         self.middlewares: tuple[Middleware, ...] = middlewares
         self.context: Callable[[str, float, str], Context] = context
         self.status: int = status
         self.timeout: int = timeout
         self.is_async: bool = is_async
+        self.route: str = route
+        """The template of its path."""
 
 
 TAKE_REQUEST = Plan((Parameter("request", "request", "request", False, take_request),), None)
@@ -108,6 +125,7 @@ class Dispatcher:
         from .invoking import plan_handlers
 
         self._background = plan_handlers(app)
+        self.recording: Recording | None = recording_of(self, binding)
 
     def _plan_part(self, part: "Service") -> None:
         middlewares = (*self.app.middlewares, *part.middlewares) if part is not self.app else tuple(part.middlewares)
@@ -118,6 +136,7 @@ class Dispatcher:
             route = spec.trigger
             if not isinstance(route, Route):
                 continue
+            template = part.prefix + (route.path if route.path != "/" or not part.prefix else "")
             endpoint = Endpoint(
                 handler.function,
                 plan_route(handler.function, route, part.prefix, spec.location),
@@ -126,8 +145,8 @@ class Dispatcher:
                 status=route.status,
                 timeout=spec.timeout,
                 is_async=is_coroutine_function(handler.function),
+                route=template,
             )
-            template = part.prefix + (route.path if route.path != "/" or not part.prefix else "")
             for method in route.methods:
                 self._router.add(method, template, endpoint, spec.location)
         for mount, application in part.mounts:
@@ -141,7 +160,9 @@ class Dispatcher:
 
             prefix = (part.prefix + folder.path).rstrip("/")
             self._once("static", prefix, folder.location)
-            self._folders.append((prefix, StaticFolder(folder, self.profile.bound("http_response_bytes")), middlewares))
+            limit = self.profile.limit("http_response_bytes")
+            whose = f"{limit.name}, from {limit.provider}"
+            self._folders.append((prefix, StaticFolder(folder, self.profile.bound(limit.name), whose), middlewares))
 
     def _once(self, kind: str, prefix: str, location: Location) -> None:
         from .errors import DeclarationError
@@ -156,13 +177,36 @@ class Dispatcher:
 
     # HTTP
 
-    def http(self, request: Request) -> Response:
-        """Answers one request; never raises but for what ends the process. Blocks: for one request at a time."""
+    def http(self, request: Request, header_bytes: int = -1) -> Response:
+        """Answers one request; never raises but for what ends the process. Blocks: for one request at a time.
+
+        `header_bytes` is what names and values of the headers have in all, from a gateway that knows it, has given the
+        request both of its ids, and has no header of ours among them.
+        """
+        if self.recording is not None:
+            return self.recording.http(request, header_bytes)
         try:
-            endpoint = self._admit(request)
-            if type(endpoint) is Endpoint:
-                return self._finished(request, self._run(endpoint, request))
-            return self._finished(request, cast("Response", endpoint))
+            endpoint = self._admit(request, header_bytes)
+            if type(endpoint) is not Endpoint:
+                return self._finished(request, cast("Response", endpoint))
+            context = endpoint.context(request.id, time() + endpoint.timeout, request.traceparent)
+            if endpoint.middlewares:
+                return self._finished(request, self._run(endpoint, request, context))
+            # What `_run` does, without its call.
+            token = set_context(context)
+            try:
+                result = endpoint.call(request, context)
+                if type(result) is CoroutineType:
+                    result = self.drive(result)
+                status = endpoint.status
+                response = json_answer(result, status) if type(result) is dict else answer(result, status)
+            except (KeyboardInterrupt, Exception):
+                raise
+            except BaseException as raised:
+                raise ended(raised) from raised
+            finally:
+                reset_context(token)
+            return self._finished(request, response)
         except Exception as error:
             return self._failed(request, error)
 
@@ -171,44 +215,65 @@ class Dispatcher:
 
         A middleware runs where its handler runs.
         """
+
+        async def run(endpoint: Endpoint, context: Context, fail: Fail) -> Response:  # noqa: ARG001
+            if endpoint.is_async:
+                return await self._run_async(endpoint, request, context)
+            return await in_thread(partial(self._run_in_thread, endpoint, request, context))
+
+        response = await self.answered(request, run)
+        assert response is not None
+        return response
+
+    async def answered(self, request: Request, run: "Run", header_bytes: int = -1) -> Response | None:
+        """Answers one request; `run` runs what is found for it. Never raises but for what ends the process.
+
+        `run` may let go of a request whose handler has not ended: it asks for the answer to a failure, which is final,
+        and returns None later, which is returned. `header_bytes` as for `http`.
+        """
+        if self.recording is not None:
+            from .recording_locally import answered
+
+            return await answered(self.recording, request, run, header_bytes)
         try:
-            endpoint = self._admit(request)
-            if isinstance(endpoint, Response):
-                response = endpoint
-            elif endpoint.is_async:
-                response = await self._run_async(endpoint, request)
-            else:
-                response = await in_thread(partial(self._run_in_thread, endpoint, request))
-            return self._finished(request, response)
+            endpoint = self._admit(request, header_bytes)
+            if type(endpoint) is not Endpoint:
+                return self._finished(request, cast("Response", endpoint))
+            context = endpoint.context(request.id, time() + endpoint.timeout, request.traceparent)
+            response = await run(endpoint, context, partial(self._failed, request))
+            return None if response is None else self._finished(request, response)
         except Exception as error:
             return self._failed(request, error)
 
-    def _admit(self, request: Request) -> Endpoint | Response:  # noqa: C901 - no calls: every request comes here
+    def _admit(  # noqa: C901 - no calls: every request comes here
+        self, request: Request, size: int = -1
+    ) -> Endpoint | Response:
         """Checks what every request must hold, gives it its ids and finds what answers it."""
-        size = 0
-        internal = False
-        for name, value in request.headers._items:
-            length = len(name)
-            size += length + len(value)
-            # By length first: a name that has just been read has no hash yet, and most are shorter or nothing of ours.
-            if length >= 11:
-                if name == "traceparent":
-                    if not request.traceparent and is_traceparent(value):
-                        request.traceparent = value
-                elif name == "x-request-id":
-                    if not request.id and is_request_id(value):
-                        request.id = value
-                elif name[:11] == INTERNAL:
-                    internal = True
-        if not request.id:
-            id, traceparent = new_ids()
-            request.id = id
-            if not request.traceparent:
-                request.traceparent = traceparent
-        elif not request.traceparent:
-            request.traceparent = new_ids()[1]
-        if internal:
-            request.headers = Headers(item for item in request.headers._items if not item[0].startswith(INTERNAL))
+        if size < 0:
+            size = 0
+            internal = False
+            for name, value in request.headers._items:
+                length = len(name)
+                size += length + len(value)
+                # By length first: a name that was just read has no hash yet, and most are shorter or nothing of ours.
+                if length >= 11:
+                    if name == "traceparent":
+                        if not request.traceparent and is_traceparent(value):
+                            request.traceparent = value
+                    elif name == "x-request-id":
+                        if not request.id and is_request_id(value):
+                            request.id = value
+                    elif name[:11] == INTERNAL:
+                        internal = True
+            if not request.id:
+                id, traceparent = new_ids()
+                request.id = id
+                if not request.traceparent:
+                    request.traceparent = traceparent
+            elif not request.traceparent:
+                request.traceparent = new_ids()[1]
+            if internal:
+                request.headers = Headers(item for item in request.headers._items if not item[0].startswith(INTERNAL))
         path, query = request.path, len(request.query_string)
         if (
             size > self._header_limit
@@ -315,7 +380,8 @@ class Dispatcher:
         self, name: str, function: Callable[..., Any], middlewares: tuple[Middleware, ...], *, is_async: bool
     ) -> Endpoint:
         """What answers without being a handler: a file or a mounted application."""
-        return Endpoint(function, TAKE_REQUEST, middlewares, self._context_type(name), is_async=is_async)
+        route = f"{name.partition(':')[2].rstrip('/')}/*"
+        return Endpoint(function, TAKE_REQUEST, middlewares, self._context_type(name), is_async=is_async, route=route)
 
     def _context_type(self, name: str) -> Callable[[str, float, str], Context]:
         found = self._contexts.get(name)
@@ -323,56 +389,53 @@ class Dispatcher:
             found = self._contexts[name] = http_context(name, self.app.name, self.stage, self.binding)
         return found
 
-    def _run(self, endpoint: Endpoint, request: Request) -> Response:
+    def _run(self, endpoint: Endpoint, request: Request, context: Context) -> Response:
         """The handler inside its middleware; a coroutine is driven to its end here."""
-        context = endpoint.context(request.id, time() + endpoint.timeout, request.traceparent)
         token = set_context(context)
         try:
-            if not endpoint.middlewares:
-                return self._call(endpoint, request, context)
-            stack: Stack = []
-            response, error = None, None
-            try:
-                response = start(endpoint.middlewares, request, stack)
-                if response is None:
-                    response = self._call(endpoint, request, context)
-            except Exception as raised:
-                error = raised
-            return finish(stack, response, error)
+            if endpoint.middlewares:
+                return self._run_inside(endpoint, request, context)
+            result = endpoint.call(request, context)
+            if type(result) is CoroutineType:
+                result = self.drive(result)
+            return answer(result, endpoint.status)
+        except (KeyboardInterrupt, Exception):
+            raise
+        except BaseException as raised:
+            raise ended(raised) from raised
         finally:
             reset_context(token)
 
-    def _call(self, endpoint: Endpoint, request: Request, context: Context) -> Response:
-        plan = endpoint.plan
-        form = parse_form(request) if plan.body == "form" else EMPTY_FORM
-        values: list[Any] = []
+    def _run_inside(self, endpoint: Endpoint, request: Request, context: Context) -> Response:
+        """The handler inside its middleware, to which what would end the process is an error as well."""
+        stack: Stack = []
+        response: Response | None = None
+        error: Exception | None = None
         try:
-            for extract in endpoint.extracts:
-                values.append(extract(request, context, form))  # noqa: PERF401 - a comprehension is a call of its own
-        except InvalidArgument as first:
-            raise plan.faults(request, context, form, first) from None
-        try:
-            result = endpoint.function(*values) if plan.simple else plan.apply(endpoint.function, values)
-            if type(result) is CoroutineType:
-                result = self.drive(result)
+            response = start(endpoint.middlewares, request, stack)
+            if response is None:
+                result = endpoint.call(request, context)
+                if type(result) is CoroutineType:
+                    result = self.drive(result)
+                response = answer(result, endpoint.status)
         except KeyboardInterrupt:
             raise
+        except Exception as raised:
+            error = raised
         except BaseException as raised:
-            if isinstance(raised, Exception):
-                raise
-            raise ended(raised) from raised
-        return answer(result, endpoint.status)
+            error = ended(raised)
+            error.__cause__ = raised
+        return finish(stack, response, error)
 
-    def _run_in_thread(self, endpoint: Endpoint, request: Request) -> Response:
+    def _run_in_thread(self, endpoint: Endpoint, request: Request, context: Context) -> Response:
         """`_run` for a Future, which no StopIteration can be set on: its waiter would wait for ever."""
         try:
-            return self._run(endpoint, request)
+            return self._run(endpoint, request, context)
         except StopIteration as raised:
             raise ended(raised) from raised
 
-    async def _run_async(self, endpoint: Endpoint, request: Request) -> Response:
+    async def _run_async(self, endpoint: Endpoint, request: Request, context: Context) -> Response:
         """`_run` on a loop."""
-        context = endpoint.context(request.id, time() + endpoint.timeout, request.traceparent)
         token = set_context(context)
         stack: Stack = []
         response: Response | None = None
@@ -381,13 +444,7 @@ class Dispatcher:
             try:
                 response = start(endpoint.middlewares, request, stack)
                 if response is None:
-                    plan = endpoint.plan
-                    form = parse_form(request) if plan.body == "form" else EMPTY_FORM
-                    try:
-                        values = [extract(request, context, form) for extract in endpoint.extracts]
-                    except InvalidArgument as first:
-                        raise plan.faults(request, context, form, first) from None
-                    result = plan.apply(endpoint.function, values)
+                    result = endpoint.call(request, context)
                     if type(result) is CoroutineType:
                         result = await cast("Awaitable[Any]", result)
                     response = answer(result, endpoint.status)
@@ -421,9 +478,10 @@ class Dispatcher:
     def _finished(self, request: Request, response: Response) -> Response:
         """The answer as it leaves: ids, CORS, no body where none belongs, the size within the limit."""
         status, body = response.status, response.body
-        items = declared = response.headers._items
+        headers = response.headers
         if (
-            items is JSON_HEADERS
+            type(headers) is GivenHeaders
+            and ((given := headers._given) is JSON_ONLY or given is TEXT_ONLY)
             and type(body) is bytes
             and len(body) <= self._response_limit
             and self._cors is None
@@ -431,23 +489,22 @@ class Dispatcher:
             and status not in BODILESS
         ):
             # Nearly every answer of an API; the same as what follows.
-            response.headers._items = [
-                JSON_HEADER,
-                ("x-request-id", request.id),
-                ("traceparent", request.traceparent),
-            ]
+            headers._given = {
+                "content-type": given["content-type"],
+                "x-request-id": request.id,
+                "traceparent": request.traceparent,
+            }
             return response
         if type(response) is not Answer:
             # A Response of the user's may be used again, so it stays as it is.
             if not 200 <= status <= 599:
                 raise ValueError(f"the handler answered with status {status}, which is not 200-599")
             response = plain_response(body, status, None)
-        items = [JSON_HEADER] if items is JSON_HEADERS else checked_headers(items)
+        declared = headers._items
+        items = checked_headers(declared)
         if type(body) is not bytes:
             response.body = body = body_bytes(body)
         if len(body) > self._response_limit:
-            from .mounting import response_too_large
-
             self.profile.settle(response_too_large(self.profile, len(body)))
         if request.method == "HEAD" or status in BODILESS:
             if status not in BODILESS:
@@ -497,6 +554,15 @@ class Dispatcher:
         """`close` for what `http_async` started on the running loop."""
         for _, mount, _ in self._mounts:
             await mount.close()
+
+
+def recording_of(dispatcher: Dispatcher, binding: Binding | None) -> "Recording | None":
+    """What records for a Dispatcher, if there is somebody to take it."""
+    if binding is None or binding.recorder is None:
+        return None
+    from .recording import Recording
+
+    return Recording(dispatcher, binding, binding.recorder)
 
 
 def http_context(handler: str, app: str, stage: str, binding: Binding | None) -> Callable[[str, float, str], Context]:

@@ -9,10 +9,13 @@ import binascii
 import json
 import sys
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .capabilities import Profile
 from .errors import InvalidArgument, PortableError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Document = dict[str, Any]
 
@@ -359,6 +362,8 @@ _encode = json.JSONEncoder(
     default=_tag,
 ).encode
 _decode = json.JSONDecoder().decode
+_scan: "Callable[[str, int], tuple[Any, int]]" = cast("Any", json.JSONDecoder()).scan_once
+"""What `decode` is made of, without its search for white space, which `encode` writes none of."""
 _decode_tagged = json.JSONDecoder(object_hook=_untag).decode
 
 
@@ -373,7 +378,13 @@ def encode(document: Document) -> str:
 
 def decode(text: str) -> Document:
     """The document that `encode` made `text` of. Raises ValueError or InvalidArgument for any other text."""
-    return cast("Document", _decode_tagged(text) if '"__' in text else _decode(text))
+    if '"__' in text:
+        return cast("Document", _decode_tagged(text))
+    try:
+        found, end = _scan(text, 0)
+    except StopIteration:
+        found, end = None, -1
+    return cast("Document", found if end == len(text) else _decode(text))
 
 
 def size_of(encoded: str) -> int:

@@ -187,10 +187,22 @@ class ObjectRecord(NamedTuple):
     modified: float
 
 
+class ListedRecord(NamedTuple):
+    """What a listing tells of an object: what every provider's own listing tells, in the one call.
+
+    `etag` differs where the bytes differ, and may be the same where only the version does. `modified` is an epoch time.
+    """
+
+    key: str
+    size: int
+    etag: str
+    modified: float
+
+
 class ObjectPage(NamedTuple):
     """Objects and, with a delimiter, common prefixes, both in byte order; `cursor` None on the last page."""
 
-    objects: list[ObjectRecord]
+    objects: list[ListedRecord]
     prefixes: list[str]
     cursor: str | None
 

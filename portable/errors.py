@@ -17,14 +17,19 @@
     ├── DeclarationError   P2001  500   the app is declared wrongly
     ├── LoadError          P2002  500   the app cannot be imported
     ├── ConfigurationError P2003  500   a setting or file of the project is wrong
-    └── ProjectConflict    P2004  409   someone else holds the port, the folder or the lock
+    ├── ProjectConflict    P2004  409   someone else holds the port, the folder or the lock
+    ├── DeployFailed       P2005  500   the provider refused a change, or undid it
+    └── DataAtRisk         P2006  409   a deploy would replace or delete what holds data
 
 Drivers raise what their SDK raises; the resource classes turn that into one of these, once, `from` the original.
 Nothing here may import anything but the standard library's cheapest modules: every deployed function loads it.
 """
 
 import sys
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 
 class Location(NamedTuple):
@@ -249,6 +254,21 @@ class ProjectConflict(PortableError):
     title = "Held by another process"
 
 
+class DeployFailed(PortableError):
+    """The provider refused a change of a deployed app, or began and undid it; `resource` is the first that failed."""
+
+    code = "P2005"
+    title = "The deploy failed"
+
+
+class DataAtRisk(Conflict):
+    """A deploy would replace or delete a data store that was not named; nothing was changed."""
+
+    code = "P2006"
+    exit_code = 6
+    title = "Data would be lost"
+
+
 def text_of(error: BaseException) -> str:
     """What an exception says, also one whose own `__str__` fails: an error must not hide behind another."""
     try:
@@ -266,3 +286,23 @@ def caller_location() -> Location:
             break
         frame = frame.f_back
     return Location(frame.f_code.co_filename, frame.f_lineno)
+
+
+def own_location() -> Location | None:
+    """As `caller_location`, past the frames of libraries too; None where no line of the user's led here."""
+    import os
+    import sysconfig
+
+    places = sysconfig.get_paths()
+    libraries = tuple(places[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts"))
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        names, file = frame.f_globals, frame.f_code.co_filename
+        # What was started with `python -m` is called __main__, and only its package tells whose it is.
+        name = names.get("__package__" if names.get("__name__") == "__main__" else "__name__")
+        package = str(name or "").partition(".")[0]
+        ours = package == "portable" or package.startswith("portable_")
+        if not ours and os.path.isabs(file) and not file.startswith(libraries):
+            return Location(file, frame.f_lineno)
+        frame = frame.f_back
+    return None

@@ -7,7 +7,7 @@ argument. parameters.py decides which function fills which parameter; this modul
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from .codec import Codec, check_constants, invalid
+from .codec import Codec, I, N, check_constants, invalid
 from .context import Context
 from .errors import HTTPError, InvalidArgument, Problem
 from .http import Request, UploadFile
@@ -153,10 +153,11 @@ def json_body(codec: Codec[Any], default: Any) -> Extract:
     def extract(request: Request, context: Context, form: FormData) -> Any:
         raw = request.body
         if raw:
-            check_content_type(request)
+            if request.headers._last("content-type") != "application/json":
+                check_content_type(request)
             try:
                 value = validate(raw)
-                if b"NaN" in raw or b"Infinity" in raw:
+                if N in raw or I in raw:
                     check_constants(raw)
                 return value
             except (ValueError, RecursionError, InvalidArgument) as error:
@@ -236,13 +237,8 @@ def uploaded(source: str, as_bytes: bool, make: Callable[[list[Any]], Any] | Non
 
 def check_content_type(request: Request) -> None:
     """Raises HTTPError 415 if a JSON body says that it is something else; a missing content type is let pass."""
-    content_type = None
-    for name, value in request.headers._items:
-        if name == "content-type":
-            if value == "application/json":
-                return
-            content_type = value
-    if content_type is None:
+    content_type = request.headers._last("content-type")
+    if content_type == "application/json" or content_type is None:
         return
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):

@@ -10,7 +10,7 @@ from .errors import InvalidArgument, Problem
 class Headers:
     """Case-insensitive headers. Repeats are joined by ", " on reading; only Set-Cookie stays apart (`items()`)."""
 
-    __slots__ = ("_items",)
+    __slots__ = ("_given", "_items")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self._items: list[tuple[str, str]] = [(name.lower(), value) for name, value in items]
@@ -65,6 +65,40 @@ class Headers:
     def items(self) -> list[tuple[str, str]]:
         """Every (lower-case name, value), repeats apart, in order."""
         return list(self._items)
+
+    def _last(self, name: str) -> str | None:
+        """The last value that came under a lower-case name."""
+        found = None
+        for key, value in self._items:
+            if key == name:
+                found = value
+        return found
+
+
+class GivenHeaders(Headers):
+    """Headers as a gateway gives them, in one dict with lower-case names: pairs are made when something asks for them.
+
+    From then on it is like all others, and its dict is not looked at any more.
+    """
+
+    __slots__ = ()
+    _given: dict[str, str]
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "_items":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+        items = self._items = self._pairs()
+        object.__setattr__(self, "__class__", Headers)
+        return items
+
+    def _pairs(self) -> list[tuple[str, str]]:
+        return list(self._given.items())
+
+    def _last(self, name: str) -> str | None:
+        return self._given.get(name)
+
+    def items(self) -> list[tuple[str, str]]:
+        return self._pairs()
 
 
 class Request:

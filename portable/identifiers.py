@@ -3,6 +3,7 @@
 import os
 import re
 from _random import Random
+from collections.abc import Callable
 
 from .patterns import Pattern
 
@@ -10,15 +11,19 @@ REQUEST_ID = Pattern(r"[A-Za-z0-9_.:-]{8,128}", re.ASCII)
 TRACEPARENT = Pattern(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 _source = Random()
-_getrandbits = _source.getrandbits
+getrandbits: Callable[[int], int] = _source.getrandbits
+TOP = 1 << 63
+"""In every span id of ours: so it has 16 digits, and is never NOBODY's."""
 _prefix = ""
-_parent = ""
+
+NOBODY = "0000000000000001"
+"""The parent in the traceparent of a trace that no span has begun; 16 zeros would be no traceparent."""
 
 
 def _reseed() -> None:
-    global _prefix, _parent
+    global _prefix
     _source.seed(int.from_bytes(os.urandom(32), "big"))
-    _prefix, _parent = os.urandom(8).hex(), os.urandom(8).hex()
+    _prefix = os.urandom(8).hex()
 
 
 _reseed()
@@ -29,8 +34,13 @@ if hasattr(os, "register_at_fork"):
 
 def new_ids() -> tuple[str, str]:
     """A new (request id, traceparent): the request id is the trace id, 8 bytes of the process and 8 of the request."""
-    trace = f"{_prefix}{_getrandbits(64):016x}"
-    return trace, f"00-{trace}-{_parent}-01"
+    trace = f"{_prefix}{getrandbits(64):016x}"
+    return trace, f"00-{trace}-0000000000000001-01"
+
+
+def new_span_id() -> str:
+    """16 hexadecimal digits that no other span of the trace has, and that are not NOBODY's."""
+    return f"{getrandbits(64) | TOP:x}"
 
 
 def is_request_id(text: str) -> bool:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from .app import App
     from .dispatch import Dispatcher
 
-ERROR_CHARACTERS = 1000
-TRACEBACK_CHARACTERS = 20_000
 NOTE_CHARACTERS = 1000
 
 
@@ -32,6 +30,8 @@ class BackgroundHandler(NamedTuple):
     takes: tuple[tuple[str, str, bool], ...]
     retry: RetryPolicy
     service: Any
+    source: str
+    """What it hears of: the name of its task, topic, bucket or table; of a schedule its own."""
 
 
 def plan_handlers(app: "App") -> dict[str, BackgroundHandler]:
@@ -42,7 +42,15 @@ def plan_handlers(app: "App") -> dict[str, BackgroundHandler]:
             trigger = handler.spec.trigger
             if not isinstance(trigger, Route):
                 qualified = part.qualify(name)
-                found[qualified] = BackgroundHandler(qualified, handler, plan(handler), trigger.retry, part)
+                source = source_of(trigger, qualified)
+                found[qualified] = BackgroundHandler(qualified, handler, plan(handler), trigger.retry, part, source)
+    return found
+
+
+def source_of(trigger: Any, handler: str) -> str:
+    if isinstance(trigger, Delivery):
+        return trigger.source
+    found: str = getattr(trigger, "bucket", "") or getattr(trigger, "table", "") or handler
     return found
 
 
@@ -56,11 +64,24 @@ def plan(handler: Handler) -> tuple[tuple[str, str, bool], ...]:
 
 def invoke(dispatcher: "Dispatcher", handlers: dict[str, BackgroundHandler], invocation: Invocation) -> Outcome:
     """Delivers; whatever the handler raises becomes an Outcome, but for a KeyboardInterrupt."""
+    recording = dispatcher.recording
+    if recording is not None:
+        return recording.invoke(handlers, invocation)
     planned = handlers.get(invocation.handler)
     if planned is None:
-        return Outcome("dead", error=f"there is no handler {invocation.handler!r} in {dispatcher.app.name!r}")
+        return no_handler(dispatcher, invocation)
     traceparent = invocation.traceparent if is_traceparent(invocation.traceparent) else new_ids()[1]
-    context = Context(
+    return run_in(dispatcher, planned, invocation, context_of(dispatcher, planned, invocation, traceparent))
+
+
+def no_handler(dispatcher: "Dispatcher", invocation: Invocation) -> Outcome:
+    return Outcome("dead", error=f"there is no handler {invocation.handler!r} in {dispatcher.app.name!r}")
+
+
+def context_of(
+    dispatcher: "Dispatcher", planned: BackgroundHandler, invocation: Invocation, traceparent: str
+) -> Context:
+    return Context(
         id=invocation.id,
         kind=invocation.kind,
         handler=planned.name,
@@ -74,6 +95,10 @@ def invoke(dispatcher: "Dispatcher", handlers: dict[str, BackgroundHandler], inv
         report=reporter(planned, invocation),
         binding=dispatcher.binding,
     )
+
+
+def run_in(dispatcher: "Dispatcher", planned: BackgroundHandler, invocation: Invocation, context: Context) -> Outcome:
+    """Runs the handler, which finds `context` as the one in force."""
     token = current_context.set(context)
     try:
         return run(dispatcher, planned, invocation, context)
@@ -88,6 +113,8 @@ def run(dispatcher: "Dispatcher", planned: BackgroundHandler, invocation: Invoca
         at = moment(invocation) if any(what == "moment" for _, what, _ in planned.takes) else None
     except Exception as error:
         # What does not decode now never will.
+        from .failures import one_line
+
         return Outcome("dead", error=one_line(f"the payload does not decode: {text_of(error)}"))
     positional: list[Any] = []
     named: dict[str, Any] = {}
@@ -106,13 +133,23 @@ def run(dispatcher: "Dispatcher", planned: BackgroundHandler, invocation: Invoca
             raise TypeError("the handler returned a generator, which nothing runs")
         text = None if result is None else kept_json(result)
     except SystemExit as end:
+        note_frame(dispatcher, context, end)
         return failure(planned, invocation, RuntimeError(f"the handler called sys.exit({end.code!r})"), end)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         # Also a GeneratorExit or a CancelledError: the attempt has failed, and the worker takes the next delivery.
+        note_frame(dispatcher, context, error)
         return failure(planned, invocation, error, error)
     return Outcome("succeeded", result=text)
+
+
+def note_frame(dispatcher: "Dispatcher", context: Context, error: BaseException) -> None:
+    """Keeps for the record where it failed: an Outcome travels, and has no place for it."""
+    if dispatcher.recording is not None:
+        from .failures import user_frame
+
+        context._frame = user_frame(error)
 
 
 def decoded(codec: Any, invocation: Invocation) -> Any:
@@ -133,40 +170,13 @@ def failure(planned: BackgroundHandler, invocation: Invocation, error: BaseExcep
     """`failed` with the wait before the next attempt, `dead` when there is none."""
     from random import random
 
-    name, text = type(error).__name__, text_of(error)
-    line = one_line(f"{name}: {text}" if text else name)
-    trace = user_traceback(raised)
+    from .failures import line_of, user_traceback
+
+    line, trace = line_of(error), user_traceback(raised)
     if invocation.attempt >= planned.retry.max_attempts:
         return Outcome("dead", error=line, traceback=trace)
     wait = backoff(planned.retry, invocation.attempt, random)
     return Outcome("failed", error=line, traceback=trace, retry_after=wait)
-
-
-def one_line(text: str) -> str:
-    return encodable(" ".join(text.split()))[:ERROR_CHARACTERS]
-
-
-def encodable(text: str) -> str:
-    """The text with lone surrogates escaped, as no database and no terminal takes them."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def user_traceback(error: BaseException) -> str:
-    """The trace without the frames of portable, its adapters and asyncio."""
-    import traceback
-
-    ours = {"portable", "asyncio"}
-    trace = error.__traceback__
-    frames: list[traceback.FrameSummary] = []
-    while trace is not None:
-        package = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
-        if package not in ours and not package.startswith("portable_"):
-            code = trace.tb_frame.f_code
-            frames.append(traceback.FrameSummary(code.co_filename, trace.tb_lineno, code.co_name))
-        trace = trace.tb_next
-    lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
-    lines.extend(traceback.format_exception_only(type(error), error))
-    return encodable("".join(lines))[-TRACEBACK_CHARACTERS:]
 
 
 def reporter(planned: BackgroundHandler, invocation: Invocation) -> Callable[[float, str | None], None] | None:

@@ -15,6 +15,7 @@ from .binding import Resource
 from .capabilities import strictest
 from .codec import Codec
 from .errors import DeclarationError, Location
+from .event_parameters import check_event_parameter
 from .grants import Derived, derive
 from .handler_limits import check_handler_limits
 from .http import CORS
@@ -22,6 +23,7 @@ from .invoking import plan
 from .manifest_json import manifest_schema, to_plain
 from .middleware import check_cors, check_middleware
 from .parameters import check_route
+from .project_file import PROJECT_FILE
 from .routing import Router
 from .specs import (
     BucketEvent,
@@ -53,7 +55,6 @@ if TYPE_CHECKING:
 S = TypeVar("S", HandlerSpec, TableSpec, BucketSpec, TopicSpec, TaskSpec, ParamSpec, SecretSpec)
 
 FORMAT = 1
-PROJECT_FILE = "pyproject.toml"
 
 
 class AppSpec(NamedTuple):
@@ -112,19 +113,23 @@ class Manifest(NamedTuple):
         found["models"] = {name: self.models[name] for name in sorted(self.models)}
         return found
 
+    def granted(self) -> dict[str, Any]:
+        """Of `to_dict()` what the look at the code has found: the rest is known before that."""
+        return {name: to_plain(getattr(self, name), self.root) for name in ("grants", "widenings")}
+
     @classmethod
     def schema(cls) -> dict[str, Any]:
         """The JSON Schema (draft 2020-12) of `to_dict()`; published as docs/manifest.schema.json."""
         return manifest_schema(cls, FORMAT)
 
 
-def build_manifest(app: "App", *, with_grants: bool = True) -> Manifest:
-    """The Manifest of `app`. Raises the first of `declaration_errors`.
+def build_manifest(app: "App", *, with_grants: bool = True, is_checked: bool = False) -> Manifest:
+    """The Manifest of `app`. Raises the first of `declaration_errors`; `is_checked`: the caller has seen that none is.
 
     Without grants it needs no look at the code: for the local runtime, which derives them when a handler first uses
     something.
     """
-    found = declaration_errors(app)
+    found = declaration_errors(app) if not is_checked else []
     if found:
         raise found[0]
     parts = app.parts()
@@ -181,25 +186,29 @@ def declaration_errors(app: "App") -> list[DeclarationError]:
                 for method in trigger.methods:
                     _collect(found, router.add, method, full_path(part, trigger.path), name, spec.location)
             else:
-                _collect(found, plan, handler)
+                if _collect(found, plan, handler):
+                    _collect(found, check_event_parameter, part.qualify(name), handler)
                 _collect(found, _check_source, part.qualify(name), spec, known)
             _collect(found, _check_uses, part.qualify(name), spec, known)
     for part in app.parts():
         for middleware in part.middlewares:
             _collect(found, check_middleware, middleware, part.location)
         for folder in part.statics:
-            _collect(found, StaticFolder, folder, profile.value("http_response_bytes"))
+            limit = profile.limit("http_response_bytes")
+            _collect(found, StaticFolder, folder, int(limit.value), f"{limit.name}, from {limit.provider}")
     if app.cors is not None:
         _collect(found, check_cors, app.cors, app.location)
     _collect(found, _check_places, app)
     return found
 
 
-def _collect(found: list[DeclarationError], check: Callable[..., object], *arguments: object) -> None:
+def _collect(found: list[DeclarationError], check: Callable[..., object], *arguments: object) -> bool:
     try:
         check(*arguments)
     except DeclarationError as error:
         found.append(error)
+        return False
+    return True
 
 
 def full_path(part: "Service", path: str) -> str:

@@ -7,6 +7,7 @@ start with a text is an object; other tuples are arrays; triggers also say their
 import os
 import sys
 import types
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
@@ -50,21 +51,34 @@ def pairs(type_: object) -> tuple[Any, Any] | None:
 
 def to_plain(value: Any, root: str, annotation: Any = None) -> Any:
     """A spec as JSON-able values; files are written relative to `root`."""
+    if kind_of(value) in SCALARS:
+        return value
     if isinstance(value, Location):
         return {"file": relative(value.file, root), "line": value.line}
     if is_record(kind_of(value)):
         return _record(value, root)
     if kind_of(value) is tuple:
-        found = next((pairs(choice) for choice in (annotation, *get_args(annotation)) if pairs(choice)), None)
+        found = mapped(annotation)
         if found is not None:
             return {key: to_plain(item, root, found[1]) for key, item in sorted(value)}
         return [to_plain(item, root) for item in value]
     return value
 
 
+@lru_cache(1024)
+def mapped(annotation: Any) -> tuple[Any, Any] | None:
+    """The `pairs` of an annotation, or of one of those that it is a choice of."""
+    return next((found for choice in (annotation, *get_args(annotation)) if (found := pairs(choice)) is not None), None)
+
+
+@lru_cache(256)
+def hints_of(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
 def _record(value: Any, root: str) -> dict[str, Any]:
     kind = kind_of(value)
-    hints = get_type_hints(kind)
+    hints = hints_of(kind)
     found: dict[str, Any] = {}
     if kind in TRIGGER_TYPES:
         found["type"] = TRIGGER_TYPES[kind]
@@ -81,10 +95,19 @@ def relative(file: str, root: str) -> str:
     if file.startswith("<"):
         return file
     path = os.path.abspath(file)
+    below = below_root(path, root)
+    if below is not None:
+        return below
     for folder in (root, *sorted((os.path.abspath(entry) for entry in sys.path), key=len, reverse=True)):
         if path == folder or path.startswith(folder.rstrip(os.sep) + os.sep):
             return PurePath(os.path.relpath(path, folder)).as_posix()
     return PurePath(path).name
+
+
+@lru_cache(4096)
+def below_root(path: str, root: str) -> str | None:
+    folder = root.rstrip(os.sep) + os.sep
+    return PurePath(path[len(folder) :]).as_posix() if path.startswith(folder) else None
 
 
 # Types

@@ -7,8 +7,9 @@ refused. Nothing here is loaded by an app without mounts; asyncio is loaded on t
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import unquote_to_bytes
 
+from .answers import response_too_large
 from .capabilities import Profile
-from .errors import DeclarationError, LimitExceeded, Location
+from .errors import DeclarationError, Location
 from .http import Headers, Request, Response
 from .specs import MountSpec
 
@@ -194,13 +195,6 @@ class Collected:
         if not self.complete:
             raise RuntimeError("the mounted application ended without a whole answer")
         return Response(bytes(self.body), self.status, headers=Headers(self.headers))
-
-
-def response_too_large(profile: Profile, actual: int) -> LimitExceeded:
-    """The handler's fault, not the client's: status 500."""
-    error = profile.exceeded("http_response_bytes", actual, "the response")
-    error.status = 500
-    return error
 
 
 class Lifespan:

@@ -6,6 +6,7 @@ say otherwise: `Annotated[str, Header("x-name")]` or `= Header("x-name")`.
 """
 
 from collections.abc import Callable
+from functools import partial
 from types import UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
@@ -13,10 +14,12 @@ from .codec import Codec
 from .context import Context
 from .errors import DeclarationError, InvalidArgument, Location, Problem
 from .extractors import (
+    EMPTY_FORM,
     Extract,
     FormData,
     check_content_coding,
     json_body,
+    parse_form,
     path_value,
     repeats,
     repeats_decoded,
@@ -104,6 +107,9 @@ class Parameter(NamedTuple):
     default: Any = ABSENT
 
 
+Call = Callable[[Request, Context], Any]
+
+
 class Plan:
     """A route's parameters. `body` is "json", "raw", "form" or None. `simple` is true if none is keyword-only."""
 
@@ -122,6 +128,52 @@ class Plan:
         positional = [value for value, known in zip(values, self.parameters, strict=True) if not known.keyword]
         named = {known.name: value for value, known in zip(values, self.parameters, strict=True) if known.keyword}
         return function(*positional, **named)
+
+    def caller(self, function: Callable[..., Any]) -> "Call":
+        """`function` as one of a request and its context, which raises InvalidArgument with all that is wrong with it.
+
+        Every request comes through here: plans of few arguments have no loop.
+        """
+        if self.body == "form" or not self.simple or len(self.extracts) > 2:
+            return partial(self._call, function)
+        if not self.extracts:
+            return lambda request, context: function()  # noqa: ARG005 - all are called alike
+        if len(self.extracts) == 1:
+            return self._call_with_one(function)
+        return self._call_with_two(function)
+
+    def _call(self, function: Callable[..., Any], request: Request, context: Context) -> Any:
+        form = parse_form(request) if self.body == "form" else EMPTY_FORM
+        try:
+            values = [extract(request, context, form) for extract in self.extracts]
+        except InvalidArgument as first:
+            raise self.faults(request, context, form, first) from None
+        return self.apply(function, values)
+
+    def _call_with_one(self, function: Callable[..., Any]) -> "Call":
+        [extract] = self.extracts
+
+        def call(request: Request, context: Context) -> Any:
+            try:
+                value = extract(request, context, EMPTY_FORM)
+            except InvalidArgument as first:
+                raise self.faults(request, context, EMPTY_FORM, first) from None
+            return function(value)
+
+        return call
+
+    def _call_with_two(self, function: Callable[..., Any]) -> "Call":
+        extract, extract_other = self.extracts
+
+        def call(request: Request, context: Context) -> Any:
+            try:
+                value = extract(request, context, EMPTY_FORM)
+                other = extract_other(request, context, EMPTY_FORM)
+            except InvalidArgument as first:
+                raise self.faults(request, context, EMPTY_FORM, first) from None
+            return function(value, other)
+
+        return call
 
     def faults(self, request: Request, context: Context, form: FormData, first: InvalidArgument) -> InvalidArgument:
         """Everything that is wrong with a request whose first fault is `first`."""
@@ -373,6 +425,9 @@ class Planner:
 
     def check_codec(self, name: str, codec: Codec[Any]) -> None:
         """That pydantic can make something of an annotation. Raises DeclarationError."""
+        if codec._plain is not None:
+            # It is not asked: it may not be there, and an app that has no need of it shall not be given it.
+            return
         try:
             codec.adapter  # noqa: B018
         except Exception as error:

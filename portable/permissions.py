@@ -20,6 +20,8 @@ Table = Mapping[str, Mapping[str, frozenset[str]]]
 Recorder = Callable[[str, str, str, bool], None]
 NOTHING: dict[str, frozenset[str]] = {}
 NO_VERBS: frozenset[str] = frozenset()
+DEEPEST = 3
+MOST_PLACES = 1000
 
 
 def permissions(grants: "Iterable[GrantSpec]") -> Table:
@@ -89,6 +91,8 @@ def refusal(app: "App", table: Table, handler: str, resource: str, verb: str) ->
 def uses_line(app: "App", wanted: Mapping[str, Iterable[str]], handler: str) -> str:
     """`uses=[notes.can("get", "put")]` for these verbs by resource; what is granted without saying is left out."""
     resources = {resource.id: resource for part in app.parts() for resource in part.resources.values()}
+    found = app.all_handlers().get(handler)
+    names: dict[str, Any] = getattr(found.function, "__globals__", {}) if found is not None else {}
     parts: list[str] = []
     for id, verbs in sorted(wanted.items()):
         resource = resources.get(id)
@@ -97,17 +101,61 @@ def uses_line(app: "App", wanted: Mapping[str, Iterable[str]], handler: str) -> 
             shown.remove("report")
         if shown and resource is not None:
             quoted = ", ".join(f'"{verb}"' for verb in shown)
-            parts.append(f"{variable(resource)}.can({quoted})")
+            parts.append(f"{variable(resource, names)}.can({quoted})")
     return f"uses=[{', '.join(parts)}]"
 
 
-def variable(resource: Resource[Any]) -> str:
-    """The name that the app has for a resource, from the module that declares it; else one made of its own name."""
+def variable(resource: Resource[Any], names: Mapping[str, Any]) -> str:
+    """What a module that has `names` calls a resource: `notes`, `store.notes`, `store.Files.inbox`.
+
+    Else the name that it has in the module which declares it, which is to be imported first; else one made of its own.
+    """
     import sys
 
+    known = _path_to(resource, names)
+    if known is not None:
+        return known
     for module in list(sys.modules.values()):
         if getattr(module, "__file__", None) == resource.location.file:
-            for name, value in vars(module).items():
-                if value is resource:
-                    return name
+            known = _path_to(resource, vars(module))
+            if known is not None:
+                return known
     return resource.name.replace("-", "_")
+
+
+def _path_to(resource: Resource[Any], names: Mapping[str, Any]) -> str | None:
+    """The shortest way from names to a resource, through modules and classes of the app and objects of those."""
+    level: list[tuple[str, Mapping[str, Any]]] = [("", names)]
+    seen: set[int] = set()
+    for _ in range(DEEPEST):
+        below: list[tuple[str, Mapping[str, Any]]] = []
+        for prefix, members in level:
+            for name, value in list(members.items()):
+                if value is resource:
+                    return f"{prefix}{name}"
+                if name.startswith("__") or id(value) in seen or isinstance(value, Resource):
+                    continue
+                seen.add(id(value))
+                inside = _members(value)
+                if inside is not None:
+                    below.append((f"{prefix}{name}.", inside))
+        level = below[:MOST_PLACES]
+    return None
+
+
+def _members(value: Any) -> Mapping[str, Any] | None:
+    """What a module or class of the app holds, or an object of one; None for anything of a library's."""
+    import sys
+
+    if isinstance(value, type(sys)):
+        home: object = value.__name__
+    else:
+        home = getattr(value if isinstance(value, type) else type(value), "__module__", None)
+    package = str(home).partition(".")[0]
+    if package == "portable" or package in sys.stdlib_module_names:
+        return None
+    file = getattr(sys.modules.get(str(home)), "__file__", None)
+    if not isinstance(file, str) or "site-packages" in file:
+        return None
+    found: Mapping[str, Any] | None = getattr(value, "__dict__", None)
+    return found

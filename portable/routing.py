@@ -6,7 +6,6 @@ wins over a parameter. Nothing of a user's template is ever run as a regular exp
 """
 
 from typing import Generic, NamedTuple, TypeVar
-from urllib.parse import quote, unquote_to_bytes
 
 from .errors import DeclarationError, InvalidArgument, Location
 
@@ -36,12 +35,18 @@ class Node(Generic[E]):
         self.methods: dict[str, Ending[E]] = {}
 
 
-class Ending(NamedTuple, Generic[E]):
+class Ending(Generic[E]):
     """A route at the end of its template: `names` of its parameters in order."""
 
-    entry: E
-    names: tuple[str, ...]
-    location: Location
+    # No NamedTuple: its fields are read on every request, and take four times as long.
+    __slots__ = ("entry", "location", "name", "names")
+
+    def __init__(self, entry: E, names: tuple[str, ...], location: Location) -> None:
+        self.entry: E = entry
+        self.names: tuple[str, ...] = names
+        self.name: str | None = names[0] if len(names) == 1 else None
+        """Of the only parameter, if there is one alone."""
+        self.location: Location = location
 
 
 class Router(Generic[E]):
@@ -82,23 +87,26 @@ class Router(Generic[E]):
             return None
         del parts[0]
         for segment in parts:
-            following = node.literals.get(segment)
-            if following is None:
-                # Literals of templates are plain; what fills a parameter may need decoding, or refusal.
-                following = node.parameter
-                if following is None or not segment or "%" in segment or " " in segment or segment[0] == ".":
-                    return None
-                if not segment.isascii() or not segment.isprintable():
-                    return None
-                values.append(segment)
+            literals = node.literals
+            if segment in literals:
+                node = literals[segment]
+                continue
+            # Literals of templates are plain; what fills a parameter may need decoding, or refusal.
+            following = node.parameter
+            if following is None or not segment or "%" in segment or " " in segment or segment[0] == ".":
+                return None
+            if not segment.isascii() or not segment.isprintable():
+                return None
+            values.append(segment)
             node = following
-        ending = node.methods.get(method)
-        if ending is None:
+        methods = node.methods
+        if method not in methods:
             return None
-        entry, names, _ = ending
-        if len(names) == 1:
-            return entry, {names[0]: values[0]}
-        return entry, dict(zip(names, values, strict=True))
+        ending = methods[method]
+        name = ending.name
+        if name is not None:
+            return ending.entry, {name: values[0]}
+        return ending.entry, dict(zip(ending.names, values, strict=True))
 
     def match(self, method: str, path: str) -> Match[E]:
         """The route for a path as it was sent. Raises InvalidArgument (status 400) on a malformed one.
@@ -177,6 +185,9 @@ def segments(path: str) -> list[str]:
 
 def spelled(found: list[str]) -> str:
     """The one spelling of a path that `segments` has taken apart: escapes in capitals, only where they are needed."""
+    # Here and below, because it brings milliseconds of other modules, and most paths need none of it.
+    from urllib.parse import quote
+
     return "/" + "/".join(quote(segment, safe=SAFE) for segment in found)
 
 
@@ -186,6 +197,8 @@ def _decoded(segment: str, path: str) -> str:
         if len(segment) < position + 3 or segment[position + 1] not in HEX or segment[position + 2] not in HEX:
             raise _refused(path, "it has a malformed percent escape")
         position = segment.find("%", position + 3)
+    from urllib.parse import unquote_to_bytes
+
     try:
         decoded = unquote_to_bytes(segment).decode("utf-8")
     except UnicodeDecodeError:

@@ -54,10 +54,10 @@ class File(NamedTuple):
 class StaticFolder:
     """The files below `spec.directory` that may be served: no dot files, no links that lead out of the folder.
 
-    Raises DeclarationError for a file over `limit` bytes, which no provider could send.
+    Raises DeclarationError for a file over `limit` bytes; `whose` says which limit that is.
     """
 
-    def __init__(self, spec: StaticSpec, limit: int) -> None:
+    def __init__(self, spec: StaticSpec, limit: int, whose: str = "http_response_bytes") -> None:
         self.spec = spec
         self.root: str = os.path.realpath(spec.directory)
         self._paths: dict[str, str] = {}
@@ -76,7 +76,7 @@ class StaticFolder:
                 size = os.path.getsize(real)
                 if size > limit:
                     raise DeclarationError(
-                        f"static file {name!r} has {size:,} bytes, over the limit of {limit:,} (http_response_bytes)",
+                        f"static file {name!r} has {size:,} bytes, over the limit of {limit:,} ({whose})",
                         hint="keep large files in a bucket and link to a signed URL",
                         location=spec.location,
                     )

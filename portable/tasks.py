@@ -116,7 +116,8 @@ class Task(Resource[TaskDriver], Generic[T, R]):
         super().rebound()
         self._letters.rebound()
 
-    # Sending
+    # Sending. `send(order=order)` cannot be had: a type that keeps the names of the function's parameters (PEP 612)
+    # allows no names of ours among them, and `delay` and `dedup` are ours; nor may a Context be sent.
 
     @overload
     def send(

@@ -5,13 +5,16 @@ with the objects that its names stand for (code.py). Rules are few and certain: 
 Nothing is run, nothing is sent anywhere.
 """
 
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from portable.adapter import ADAPTERS, Packager
 from portable.capabilities import PROVIDERS
 from portable.deploy.diagnostics import Diagnostic
 from portable.deploy.grant_diagnostics import diagnose_grants
-from portable.manifest import build_manifest, declaration_errors
+from portable.errors import Location
+from portable.manifest import Manifest, build_manifest, declaration_errors
 
 from .code import diagnose_code
 from .differences import diagnose_differences
@@ -33,18 +36,46 @@ def diagnose(app: "App", stage: str = STAGE) -> list[Diagnostic]:
 
     If its parts do not fit together there is no manifest, and only that and its code is judged.
     """
-    found = [
+    errors = [
         Diagnostic(error.code, "error", error.location, None, error.message, error.hint)
         for error in declaration_errors(app)
     ]
-    if not found:
-        manifest = build_manifest(app)
-        found += diagnose_graph(manifest, app, stage)
-        found += diagnose_limits(manifest, stage)
-        found += diagnose_differences(manifest)
-        found += diagnose_grants(manifest)
-    found += diagnose_code(app)
-    return sorted(set(found), key=_order)
+    if errors:
+        return sorted({*errors, *diagnose_code(app)}, key=_order)
+    manifest = build_manifest(app, is_checked=True)
+    return sorted({*diagnose_manifest(app, manifest, stage), *of_adapters(manifest, stage)}, key=_order)
+
+
+def diagnose_manifest(app: "App", manifest: Manifest, stage: str = STAGE) -> list[Diagnostic]:
+    """What is found about an app whose parts fit together, but for what only a provider's template can show."""
+    found = {
+        *diagnose_graph(manifest, app, stage),
+        *diagnose_limits(manifest, stage),
+        *diagnose_differences(manifest),
+        *diagnose_grants(manifest),
+        *diagnose_code(app),
+    }
+    return sorted(found, key=_order)
+
+
+def of_adapters(manifest: Manifest, stage: str) -> list[Diagnostic]:
+    """What only the template of a provider can show, from the adapters that are installed."""
+    from importlib.metadata import entry_points
+
+    found: list[Diagnostic] = []
+    for entry in entry_points(group=ADAPTERS):
+        if entry.name in PROVIDERS:
+            adapter: object = entry.load()
+            if isinstance(adapter, Packager):
+                found += adapter.findings(manifest.to_dict(), stage)
+    return [one._replace(location=whole(one.location, manifest.root)) for one in found]
+
+
+def whole(location: Location | None, root: str) -> Location | None:
+    """A location of a manifest's JSON, which is relative to the project, as others have it."""
+    if location is None or location.file.startswith("<"):
+        return location
+    return Location(os.path.join(root, location.file), location.line)
 
 
 def selected(found: Iterable[Diagnostic], targets: Iterable[str]) -> list[Diagnostic]:

@@ -16,8 +16,10 @@ from portable.tasks import Task
 from .background import background_starts
 from .differences import missing
 from .files import foreign_writes
+from .headers import dropped_parameters, dropped_reads
 from .limits import over
 from .memory import module_writes
+from .natives import library_of
 from .scopes import UNRESOLVED, Piece, Reached, module_pieces, reached_functions
 
 if TYPE_CHECKING:
@@ -28,11 +30,13 @@ SLEEP = "P3107"
 LONG_DELAY = "P3203"
 HOT_ITEM = "P3209"
 HOT_OBJECT = "P3210"
+HEADER = "P3211"
 NATIVE = "P3301"
 BACKGROUND = "P3302"
 MODULE_STATE = "P3303"
 FILE = "P3304"
 
+ELSEWHERE = "a table or a bucket; for what is needed only now, tempfile"
 SHORT_DELAY = 900
 """Seconds that a message can be delayed by every provider's own queue."""
 
@@ -40,10 +44,21 @@ SHORT_DELAY = 900
 def diagnose_code(app: "App") -> list[Diagnostic]:
     """What is found in the app's code, a line at a time."""
     found: list[Diagnostic] = []
-    reached = reached_functions(app)
+    modules = module_pieces(app)
+    reached = reached_functions(app, modules)
     # Functions that were made by a function of the app are known by what their closures hold.
-    for piece in [*module_pieces(app), *(one.piece for one in reached)]:
+    for piece in dict.fromkeys([*modules, *(one.piece for one in reached)]):
         found += _calls(piece)
+        found += (dropped(at(piece, node), f"the header {name!r} is read here") for node, name in dropped_reads(piece))
+    for who, handler in app.all_handlers().items():
+        for name in dropped_parameters(handler):
+            found.append(dropped(handler.spec.location, f"{who} takes the header {name!r}"))
+    for piece in modules:
+        if isinstance(piece.node, ast.Module):
+            found += (
+                Diagnostic(FILE, "warning", at(piece, node), None, f"at import: {what}", ELSEWHERE)
+                for node, what in foreign_writes(piece)
+            )
     for one in reached:
         found += _sleeps(one)
         found += _hot(one)
@@ -55,10 +70,28 @@ def at(piece: Piece, node: ast.AST) -> Location:
     return Location(piece.file, getattr(node, "lineno", 1))
 
 
+def dropped(where: Location, what: str) -> Diagnostic:
+    cause = f"{what}, which never arrives on gcp: its server drops headers whose names have underscores"
+    return Diagnostic(HEADER, "warning", where, "gcp", cause, "a name with hyphens")
+
+
 def _calls(piece: Piece) -> Iterator[Diagnostic]:
     """Calls of resources, wherever they stand."""
     for node in piece.nodes():
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        if not isinstance(node, ast.Call):
+            continue
+        library = library_of(piece, node)
+        if library is not None:
+            name, provider = library
+            yield Diagnostic(
+                NATIVE,
+                "warning",
+                at(piece, node),
+                None,
+                f"{name} speaks to {provider} only: what is done with it is missing elsewhere, and on a laptop",
+                "a table, bucket, task or topic of the app; or one place for it, with a way that works everywhere",
+            )
+        if not isinstance(node.func, ast.Attribute):
             continue
         verb = node.func.attr
         if verb not in ("native", "send", "signed_url"):
@@ -178,7 +211,7 @@ def _habits(one: Reached) -> Iterator[Diagnostic]:
     rules: tuple[tuple[str, Severity, Any, str], ...] = (
         (BACKGROUND, "warning", background_starts, "wait for it before the handler returns, or send a task"),
         (MODULE_STATE, "warning", module_writes, "keep it in a table; a module holds a cache at best"),
-        (FILE, "warning", foreign_writes, "a bucket; for what is needed only now, tempfile"),
+        (FILE, "warning", foreign_writes, ELSEWHERE),
     )
     for code, severity, rule, alternative in rules:
         for node, what in rule(one.piece):

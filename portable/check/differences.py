@@ -6,11 +6,10 @@ from portable.capabilities import PROVIDERS, Capability, Profile, load_profile
 from portable.deploy.diagnostics import Diagnostic, Severity
 from portable.errors import Location
 from portable.manifest import Manifest
-from portable.specs import Route, Schedule, TableChange
+from portable.specs import HandlerSpec, Route, Schedule, TableChange
 
 RESERVED_PATH = "P3201"
 SOMETIMES_RESERVED = "P3202"
-TABLES_TOGETHER = "P3204"
 ONE_IDENTITY = "P3205"
 ZONES = "P3206"
 OVERLAP = "P3207"
@@ -85,13 +84,14 @@ def _schedules(manifest: Manifest, profile: Profile) -> Iterator[Diagnostic]:
 def _expiry(manifest: Manifest, profile: Profile) -> Iterator[Diagnostic]:
     """Handlers of changes of a table whose items expire."""
     expiring = {table.name for table in manifest.tables if table.ttl is not None}
-    capability = profile.capabilities["expiry_events"]
+    lacking = missing(profile, "expiry_events")
+    if lacking is None:
+        return
     for handler in manifest.handlers:
         if isinstance(handler.trigger, TableChange) and handler.trigger.table in expiring:
-            when = "much later than it expired, " if capability.supported else "never, "
             cause = (
-                f"{handler.name} hears of an item of {handler.trigger.table!r} that expired {when}"
-                f"on {profile.name}: {capability.note}"
+                f"{handler.name} never hears of an item of {handler.trigger.table!r} that expired on {profile.name}: "
+                f"{lacking.note}"
             )
             advice = "delete items that something depends on by a schedule"
             yield _found(EXPIRY, "note", handler.location, profile, cause, advice)
@@ -100,32 +100,21 @@ def _expiry(manifest: Manifest, profile: Profile) -> Iterator[Diagnostic]:
 def _identities(manifest: Manifest, profile: Profile) -> Iterator[Diagnostic]:
     """Where rights are wider than what was derived, because the provider cannot go finer."""
     app = manifest.app
-    together = missing(profile, "grants_per_table")
-    if together is not None and len(manifest.tables) > 1:
-        all_tables = {f"table:{table.name}" for table in manifest.tables}
-        used: dict[str, set[str]] = {}
-        for grant in manifest.grants:
-            if grant.resource in all_tables:
-                used.setdefault(grant.handler, set()).add(grant.resource)
-        wider = [name for name, tables in sorted(used.items()) if tables != all_tables]
-        if wider:
-            cause = (
-                f"on {profile.name} {together.note}: what these may do with one table they may do with all "
-                f"{len(all_tables)}: {_listed(wider)}"
-            )
-            yield _found(TABLES_TOGETHER, "note", app.location, profile, cause, "two apps, to keep tables apart")
     shared = missing(profile, "identity_per_function")
     if shared is not None and app.functions != "app":
+        granted: dict[str, set[tuple[str, str]]] = {}
+        for grant in manifest.grants:
+            granted.setdefault(grant.handler, set()).add((grant.resource, grant.verb))
+        of_service: dict[str, list[HandlerSpec]] = {}
+        for handler in manifest.handlers:
+            of_service.setdefault(handler.service, []).append(handler)
         for service in manifest.services:
             # The routes of a service are one function everywhere, unless each handler is to be one.
             rights: dict[str, set[tuple[str, str]]] = {}
-            for handler in manifest.handlers:
-                if handler.service == service.name:
-                    together_everywhere = app.functions == "service" and isinstance(handler.trigger, Route)
-                    function = "its routes" if together_everywhere else handler.name
-                    rights.setdefault(function, set()).update(
-                        (grant.resource, grant.verb) for grant in manifest.grants if grant.handler == handler.name
-                    )
+            for handler in of_service.get(service.name, ()):
+                together_everywhere = app.functions == "service" and isinstance(handler.trigger, Route)
+                function = "its routes" if together_everywhere else handler.name
+                rights.setdefault(function, set()).update(granted.get(handler.name, ()))
             if any(one != other for one in rights.values() for other in rights.values()):
                 cause = (
                     f"on {profile.name} {shared.note}: each of these may do what the others may: "

@@ -1,10 +1,11 @@
 """What cannot work, or never happens, wherever the app runs: told from declarations and from who may do what."""
 
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from portable.deploy.diagnostics import Diagnostic
 from portable.manifest import Manifest
-from portable.specs import Delivery, GrantSpec, HandlerSpec, Schedule, TableChange
+from portable.specs import Delivery, HandlerSpec, Schedule, TableChange
 
 from .names import Named, named
 
@@ -28,12 +29,12 @@ def diagnose_graph(manifest: Manifest, app: "App", stage: str) -> list[Diagnosti
     return [*_loose_ends(manifest), *_schedules(manifest, app), *_names(manifest, stage)]
 
 
-def _can(grants: tuple[GrantSpec, ...], resource: str, verbs: tuple[str, ...]) -> bool:
-    return any(grant.resource == resource and grant.verb in verbs for grant in grants)
+def _can(granted: AbstractSet[tuple[str, str]], resource: str, verbs: tuple[str, ...]) -> bool:
+    return any((resource, verb) in granted for verb in verbs)
 
 
 def _loose_ends(manifest: Manifest) -> list[Diagnostic]:
-    grants = manifest.grants
+    grants = {(grant.resource, grant.verb) for grant in manifest.grants}
     found: list[Diagnostic] = []
     subscribed: set[str] = set()
     for handler in manifest.handlers:

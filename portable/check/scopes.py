@@ -8,21 +8,45 @@ import ast
 import builtins
 import importlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from portable.binding import Handler
 from portable.grants.roots import app_modules
-from portable.grants.sources import DEFINITIONS, LIBRARY, Definition, bound_names, is_app_function, members
+from portable.grants.sources import BINDING, DEFINITIONS, LIBRARY, Definition, bound_names, is_app_function, members
+from portable.grants.trees import children, walk
 
 if TYPE_CHECKING:
     from portable.app import App
 
 UNRESOLVED = object()
-ROOTS = frozenset(("asyncio", "datetime", "io", "os", "pathlib", "subprocess", "threading", "time"))
+NOT_LOADED = object()
+ROOTS = frozenset(
+    (
+        "asyncio",
+        "concurrent.futures",
+        "datetime",
+        "io",
+        "multiprocessing",
+        "os",
+        "pathlib",
+        "shutil",
+        "sqlite3",
+        "subprocess",
+        "threading",
+        "time",
+    )
+)
 """Modules of the standard library that rules know; a function may import them itself."""
 MOST_FUNCTIONS = 5_000
+NAMING = (
+    *(ast.Name, ast.arg, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.Global, ast.Nonlocal),
+    *BINDING,
+)
+"""Nodes that say something about names."""
+INNER = (*DEFINITIONS, ast.ClassDef)
+"""What has names, and code, of its own."""
 
 
 class Piece:
@@ -36,14 +60,21 @@ class Piece:
         self.is_function: bool = isinstance(node, DEFINITIONS)
         self.own: set[str] = set()
         self.global_names: set[str] = set()
+        self.shared_names: set[str] = set()
+        """Names that the function says are not its own: `global` and `nonlocal`."""
+        self.imported_from: dict[str, str] = {}
+        """What the function imports itself: the whole name of each, also of what is not installed here."""
         self._imports: dict[str, Any] = {}
+        self._own_nodes: list[ast.AST] | None = None
         if self.is_function:
             self._bind()
 
     def _bind(self) -> None:
         """All names that the function or one inside it binds: which of the two is not told apart."""
         often: dict[str, int] = {}
-        for part in ast.walk(self.node):
+        for part in walk(self.node):
+            if not isinstance(part, NAMING):
+                continue
             bound = bound_names(part)
             if isinstance(part, ast.arg):
                 bound = [part.arg]
@@ -51,12 +82,17 @@ class Piece:
                 bound = [part.name]
             elif isinstance(part, ast.Global):
                 self.global_names.update(part.names)
+                self.shared_names.update(part.names)
+            elif isinstance(part, ast.Nonlocal):
+                self.shared_names.update(part.names)
             for name in bound:
                 often[name] = often.get(name, 0) + 1
             if isinstance(part, ast.Import | ast.ImportFrom):
                 self._imports.update(imported(part))
+                self.imported_from.update(imported_names(part))
         self.own = set(often) - self.global_names
         self._imports = {name: value for name, value in self._imports.items() if often.get(name) == 1}
+        self.imported_from = {name: whole for name, whole in self.imported_from.items() if often.get(name) == 1}
 
     def resolve(self, node: ast.AST) -> Any:
         """What an expression stands for, or UNRESOLVED. Follows names and attributes, never calls anything."""
@@ -100,13 +136,15 @@ class Piece:
         except (TypeError, OverflowError):
             return UNRESOLVED
 
-    def nodes(self) -> Iterator[ast.AST]:
+    def nodes(self) -> list[ast.AST]:
         """Everything in it; a module's functions and classes are pieces of their own."""
         return _walk(self.node, into_functions=self.is_function)
 
-    def own_nodes(self) -> Iterator[ast.AST]:
-        """What runs when the function is called: not what is inside functions that it defines."""
-        return _walk(self.node, into_functions=False)
+    def own_nodes(self) -> list[ast.AST]:
+        """What runs when the function is called: not what is inside functions that it defines. Each rule asks."""
+        if self._own_nodes is None:
+            self._own_nodes = _walk(self.node, into_functions=False)
+        return self._own_nodes
 
 
 class Reached(NamedTuple):
@@ -148,17 +186,46 @@ def imported(node: ast.Import | ast.ImportFrom) -> dict[str, Any]:
     return found
 
 
+def imported_names(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
+    """The whole names of what an import binds; nothing is looked for."""
+    if isinstance(node, ast.Import):
+        return {
+            alias.asname or alias.name.partition(".")[0]: alias.name if alias.asname else alias.name.partition(".")[0]
+            for alias in node.names
+        }
+    if node.module is None or node.level:
+        return {}
+    return {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+
+
+def loaded(module: str, name: str) -> Any:
+    """Something of a module by its name, if the module is loaded; else what no expression stands for.
+
+    For what only code can name that has imported it: asyncio and sqlite3 take longer to import than most apps.
+    """
+    return getattr(sys.modules.get(module), name, None) or NOT_LOADED
+
+
 def _module(name: str) -> ModuleType | None:
     return importlib.import_module(name) if name in ROOTS else sys.modules.get(name)
 
 
-def _walk(root: ast.AST, *, into_functions: bool) -> Iterator[ast.AST]:
-    stack: list[ast.AST] = list(ast.iter_child_nodes(root))
+def _walk(root: ast.AST, *, into_functions: bool) -> list[ast.AST]:
+    found: list[ast.AST] = []
+    stack = children(root)
     while stack:
         node = stack.pop()
-        yield node
-        if into_functions or not isinstance(node, (*DEFINITIONS, ast.ClassDef)):
-            stack.extend(ast.iter_child_nodes(node))
+        if type(node) is ast.If and _is_for_scripts(node):
+            continue
+        found.append(node)
+        if into_functions or not isinstance(node, INNER):
+            stack += children(node)
+    return found
+
+
+def _is_for_scripts(node: ast.If) -> bool:
+    """`if __name__ == "__main__":`, which no import runs."""
+    return any(isinstance(part, ast.Name) and part.id == "__name__" for part in walk(node.test))
 
 
 def module_pieces(app: "App") -> list[Piece]:
@@ -175,16 +242,16 @@ def module_pieces(app: "App") -> list[Piece]:
             node = stack.pop()
             found.append(Piece(source.file, node, names, {}))
             if not isinstance(node, DEFINITIONS):
-                stack.extend(
-                    child
-                    for child in _walk(node, into_functions=False)
-                    if isinstance(child, (*DEFINITIONS, ast.ClassDef))
-                )
+                stack.extend(child for child in found[-1].own_nodes() if isinstance(child, INNER))
     return found
 
 
-def reached_functions(app: "App") -> list[Reached]:
-    """The handlers, and the functions of the app that they call by name, and so on."""
+def reached_functions(app: "App", modules: Iterable[Piece] = ()) -> list[Reached]:
+    """The handlers, and the functions of the app that they call by name, and so on.
+
+    A function that is among the pieces of its module is that same piece: what is known of it is not worked out again.
+    """
+    there = {id(piece.node): piece for piece in modules}
     found: dict[FunctionType, Reached] = {}
     for name, handler in app.all_handlers().items():
         stack = [(function, True) for function in [live_function(handler.function)] if function is not None]
@@ -196,7 +263,7 @@ def reached_functions(app: "App") -> list[Reached]:
             seen.add(function)
             reached = found.get(function)
             if reached is None:
-                piece = function_piece(function)
+                piece = function_piece(function, there)
                 if piece is None:
                     continue
                 reached = found[function] = Reached(piece, [], is_handler)
@@ -220,8 +287,8 @@ def live_function(value: object) -> FunctionType | None:
     return found if is_app_function(found) else None
 
 
-def function_piece(function: FunctionType) -> Piece | None:
-    """None for one whose source is not there, or could be one of several."""
+def function_piece(function: FunctionType, there: Mapping[int, Piece]) -> Piece | None:
+    """None for one whose source is not there, or could be one of several. `there`: pieces by the id of their node."""
     definitions: list[Definition] = LIBRARY.definitions(function)
     if len(definitions) != 1:
         return None
@@ -232,4 +299,8 @@ def function_piece(function: FunctionType) -> Piece | None:
         except ValueError:
             # A variable that has no value yet.
             continue
-    return Piece(function.__code__.co_filename, definitions[0], function.__globals__, closure)
+    known = there.get(id(definitions[0]))
+    file = function.__code__.co_filename
+    if known is not None and not closure and known.names is function.__globals__ and known.file == file:
+        return known
+    return Piece(file, definitions[0], function.__globals__, closure)

@@ -3,11 +3,18 @@
 
 def main() -> None:
     """Runs the command line on sys.argv and exits with its code."""
+    import gc
     import sys
 
+    modules = frozenset(sys.modules)
     from .streams import prepare_streams
 
     prepare_streams()
     from .commands import run
+    from .importing import own_process
 
-    sys.exit(run(sys.argv[1:]))
+    own_process(modules)
+    code = run(sys.argv[1:])
+    # On its way out Python would look for garbage among all that is there.
+    gc.freeze()
+    sys.exit(code)

@@ -3,20 +3,24 @@
 from typing import Any
 
 from portable.app import App
-from portable.check import diagnose
+from portable.check import diagnose, diagnose_manifest
 from portable.deploy.diagnostics import Diagnostic
-from portable.manifest import project_root
+from portable.manifest import Manifest, project_root
 from portable.manifest_json import relative
 
 
-def checked(app: App) -> dict[str, Any]:
-    """The app's name and targets, and every finding on any provider, in order."""
+def checked(app: App, manifest: Manifest | None = None) -> dict[str, Any]:
+    """The app's name and targets, and every finding on any provider, in order.
+
+    With its manifest, whose parts are known to fit: all but what only the template of a provider can show.
+    """
     root = project_root(app.location.file)
+    found = diagnose(app) if manifest is None else diagnose_manifest(app, manifest)
     return {
         "app": app.name,
         "targets": list(app.targets),
         "root": root,
-        "diagnostics": [diagnostic_value(diagnostic, root) for diagnostic in diagnose(app)],
+        "diagnostics": [diagnostic_value(diagnostic, root) for diagnostic in found],
     }
 
 

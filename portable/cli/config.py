@@ -6,14 +6,14 @@ import click
 
 from portable.errors import NotFound
 
-from .options import app_option, common, data_option
+from .options import app_option, common, data_option, place_of, place_options
 from .render import Output, columns
 from .values import values
 
 
 @click.group("config")
 def command() -> None:
-    """Set, read and list the app's params on this machine."""
+    """Set, read and list the app's params on this machine, or in a deployed stage."""
 
 
 @command.command("set")
@@ -21,10 +21,13 @@ def command() -> None:
 @click.argument("value")
 @app_option
 @data_option
+@place_options
 @common
-def set_(output: Output, name: str, value: str, path: str | None, data: str | None) -> None:
+def set_(
+    output: Output, name: str, value: str, path: str | None, data: str | None, target: str | None, stage: str | None
+) -> None:
     """Set the param NAME to VALUE."""
-    values(output, "param", path, data).write(name, value)
+    values(output, "param", path, data, place_of(target, stage, data)).write(name, value)
     output.data({"param": name, "value": value}, f"param {name} is set")
 
 
@@ -32,11 +35,12 @@ def set_(output: Output, name: str, value: str, path: str | None, data: str | No
 @click.argument("name")
 @app_option
 @data_option
+@place_options
 @common
-def get(output: Output, name: str, path: str | None, data: str | None) -> None:
+def get(output: Output, name: str, path: str | None, data: str | None, target: str | None, stage: str | None) -> None:
     """Print the value of the param NAME, or its default."""
-    found = values(output, "param", path, data)
-    value = found.server.read_param(found.folder, name) if found.folder.is_dir() else None
+    found = values(output, "param", path, data, place_of(target, stage, data))
+    value = found.keeper.read_param(name)
     is_default = value is None
     if value is None:
         found.require(name)
@@ -49,14 +53,15 @@ def get(output: Output, name: str, path: str | None, data: str | None) -> None:
 @command.command("list")
 @app_option
 @data_option
+@place_options
 @common
-def list_(output: Output, path: str | None, data: str | None) -> None:
+def list_(output: Output, path: str | None, data: str | None, target: str | None, stage: str | None) -> None:
     """List the params that the app declares or that are set, with their values."""
-    found = values(output, "param", path, data)
+    found = values(output, "param", path, data, place_of(target, stage, data))
     listed: list[dict[str, Any]] = [
         {
             **entry,
-            "value": found.server.read_param(found.folder, entry["name"]) if entry["set"] else None,
+            "value": found.keeper.read_param(entry["name"]) if entry["set"] else None,
             "default": (found.declared or {}).get(entry["name"], {}).get("default"),
         }
         for entry in found.names()
@@ -76,8 +81,11 @@ def shown(entry: dict[str, Any]) -> tuple[str, str]:
 @click.argument("name")
 @app_option
 @data_option
+@place_options
 @common
-def remove(output: Output, name: str, path: str | None, data: str | None) -> None:
+def remove(
+    output: Output, name: str, path: str | None, data: str | None, target: str | None, stage: str | None
+) -> None:
     """Forget the param NAME, so that its default counts again."""
-    values(output, "param", path, data).remove(name)
+    values(output, "param", path, data, place_of(target, stage, data)).remove(name)
     output.data({"param": name, "value": None}, f"param {name} is forgotten")

@@ -13,6 +13,7 @@ from .options import Misuse, common, data_option, local_server, path_argument
 from .project import data_folder, find_project, resolved
 from .render import Output
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 PROFILES = ("strictest", "portable", *PROVIDERS)
 
 
@@ -20,6 +21,8 @@ PROFILES = ("strictest", "portable", *PROVIDERS)
 @path_argument
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the app (default 8000 or the next free; 0: any).")
 @click.option("--console-port", type=click.IntRange(0, 65535), help="Port of the console (default 8001).")
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", help="Let others in: listen here; no console then.")
+@click.option("--console-exposed", is_flag=True, help="With --host: the console too, for this machine alone.")
 @data_option
 @click.option("--ready-file", metavar="FILE", type=click.Path(), help="Write the addresses here once it serves.")
 @click.option("--no-reload", is_flag=True, help="Do not watch for edits.")
@@ -34,6 +37,8 @@ def command(
     path: str | None,
     port: int | None,
     console_port: int | None,
+    host: str,
+    console_exposed: bool,
     data: str | None,
     ready_file: str | None,
     no_reload: bool,
@@ -51,6 +56,8 @@ def command(
     if debug and not debug.isdecimal() and path is None:
         # `portable dev --debug FOLDER`: the port was left out.
         path, debug = debug, ""
+    if console_exposed and host in LOOPBACK:
+        raise Misuse("--console-exposed is for --host ADDRESS", hint="without --host there is a console anyway")
     debug_port = port_of(debug) if debug else None
     project = find_project(path)
     folder = data_folder(project, data)
@@ -67,6 +74,8 @@ def command(
             data=folder,
             port=port,
             console_port=console_port,
+            host=host,
+            console_exposed=console_exposed,
             ready_file=ready,
             reload=not no_reload,
             profile=profile,

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import click
 
+from portable.capabilities import PROVIDERS
 from portable.errors import PortableError
 
-from .options import common, data_option, local_server, path_argument
+from .options import Misuse, common, data_option, find_deploys, local_server, path_argument
 from .project import data_folder, find_project, load_manifest
-from .render import Output, columns, paint
+from .render import Output, columns, json_text, paint
 
 DISTRIBUTION = "portable-serverless"
 DEFAULT_PORT = 8000
@@ -24,9 +25,17 @@ Check = tuple[str, bool, str]
 @click.command("doctor")
 @path_argument
 @data_option
+@click.option("--target", type=click.Choice(PROVIDERS), help="A provider, for --policy.")
+@click.option("--policy", is_flag=True, help="Print the rights that whoever deploys to --target needs, and stop.")
 @common
-def command(output: Output, path: str | None, data: str | None) -> int:
+def command(output: Output, path: str | None, data: str | None, target: str | None, policy: bool) -> int:
     """Check this machine and the app at PATH (default: here); exit code 1 if something is wrong."""
+    if policy != (target is not None):
+        raise Misuse("--policy and --target belong together", hint="portable doctor --target aws --policy")
+    if target is not None:
+        document = find_deploys(target).deploy_policy()
+        output.data(document, json_text(document))
+        return 0
     found = [*machine(), *dependencies(), *project(path, data)]
     rows = [[paint("ok", "green", sys.stdout) if fine else "WRONG", what, detail] for what, fine, detail in found]
     value = {"checks": [{"check": what, "ok": fine, "detail": detail} for what, fine, detail in found]}

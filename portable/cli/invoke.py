@@ -11,7 +11,7 @@ import click
 from portable.codec import parse_json
 from portable.errors import PortableError
 
-from .options import Misuse, app_option, common, data_option, local_server
+from .options import Misuse, app_option, common, data_option, find_deploys, local_server, place_of, place_options
 from .project import data_folder, find_project, load_manifest
 from .render import Output, escape, json_text, talk_on_stderr
 
@@ -21,18 +21,34 @@ from .render import Output, escape, json_text, talk_on_stderr
 @click.option("--payload", default="null", metavar="JSON|@FILE|-", help="The payload: JSON, a file of it, or stdin.")
 @app_option
 @data_option
+@place_options
 @common
-def command(output: Output, name: str, payload: str, path: str | None, data: str | None) -> int:
+def command(
+    output: Output,
+    name: str,
+    payload: str,
+    path: str | None,
+    data: str | None,
+    target: str | None,
+    stage: str | None,
+) -> int:
     """Run the background handler NAME once, now, and print what it returns.
 
-    It runs against the data of `portable dev`, and inside it if it is running.
+    It runs against the data of `portable dev`, and inside it if it is running; with --target and --stage in the
+    deployed function.
     """
+    place = place_of(target, stage, data)
     body = read_payload(payload)
     project = find_project(path)
-    check_handler(load_manifest(project), name)
-    folder = data_folder(project, data)
-    with talk_on_stderr():
-        outcome = local_server().invoke(project, folder, name, body)
+    manifest = load_manifest(project)
+    check_handler(manifest, name)
+    if place is not None:
+        deployer = find_deploys(place.target).deployer(manifest["app"]["name"], place.stage)
+        outcome = deployer.invoke(manifest, name, body)
+    else:
+        folder = data_folder(project, data)
+        with talk_on_stderr():
+            outcome = local_server().invoke(project, folder, name, body)
     value: Any = None if outcome.result is None else json.loads(outcome.result)
     if outcome.traceback:
         output.say(escape(outcome.traceback.rstrip()))

@@ -1,16 +1,18 @@
-"""The process that imports the user's app for a command: `python -P -m portable.cli.loading REQUEST`.
+"""What is done in the process that imports the user's app for a command: `python -P -m portable.cli.loading REQUEST`.
 
-It writes one JSON document to its stdout: the manifest, or what is wrong. While the app is imported, descriptor 1 is
+It writes lines of JSON to its stdout: the manifest, or what is wrong. While the app is imported, descriptor 1 is
 stderr, so that nothing the app prints (also from C) gets into the document.
 """
 
-import difflib
+import gc
 import importlib
 import json
 import os
 import sys
+import threading
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from portable.errors import DeclarationError, LoadError, Location, NotBound, PortableError, text_of
 
@@ -18,20 +20,25 @@ from .project import ATTRIBUTE, Fault, portable_error_fault
 
 Answer = dict[str, Any]
 OURS = ("portable", "importlib", "runpy")
+NEEDED_LATER = (threading,)
+"""By the look at the code: an app may have taken from Python what it takes to import it."""
 
 
-def load(root: str, module: str, attribute: str, wanted: str = "manifest") -> Answer:
+def load(
+    root: str, module: str, attribute: str, wanted: str = "manifest", tell: Callable[[Answer], None] | None = None
+) -> Answer:
     """`{"manifest": ...}` or `{"faults": [...], "trace": ...}`; never raises for a fault of the app.
 
     With `wanted` "openapi" it is `{"openapi": ...}`; with "wiring" the manifest is without grants, which take a look at
-    all of the code.
+    all of the code; with "package" there are the parts of what a bundle needs to know, which `tell` gets.
     """
+    before = frozenset(sys.modules)
     sys.path.insert(0, root)
     file = os.path.join(root, *module.split("."))
     location = Location(os.path.join(file, "__init__.py") if os.path.isdir(file) else f"{file}.py", 1)
     try:
-        imported = importlib.import_module(module)
-        return describe(imported, attribute, wanted)
+        imported = import_app(module)
+        return describe(imported, attribute, wanted, root, before, tell)
     except NotBound as error:
         hint = "resources work inside handlers; at import there is no app running yet"
         where = user_location(error) or location
@@ -80,7 +87,23 @@ def _missing(error: ModuleNotFoundError, root: str, module: str, location: Locat
     return Fault("P2002", message, f"install it into that Python: uv pip install {name.partition('.')[0]}", where)
 
 
-def describe(module: ModuleType, attribute: str, wanted: str = "manifest") -> Answer:
+def import_app(module: str) -> ModuleType:
+    """Imports the app's module. One that takes folders out of sys.path takes them from itself, not from us."""
+    search = list(sys.path)
+    try:
+        return importlib.import_module(module)
+    finally:
+        sys.path.extend(folder for folder in search if folder not in sys.path)
+
+
+def describe(
+    module: ModuleType,
+    attribute: str,
+    wanted: str = "manifest",
+    root: str = "",
+    before: frozenset[str] = frozenset(),
+    tell: Callable[[Answer], None] | None = None,
+) -> Answer:
     """The manifest (or what is wanted) of the App that the module holds, or all that is wrong with it.
 
     Raises LoadError.
@@ -100,6 +123,13 @@ def describe(module: ModuleType, attribute: str, wanted: str = "manifest") -> An
         errors = declaration_errors(found)
         if errors:
             return failed([portable_error_fault(error) for error in errors], None)
+        if wanted == "package":
+            from .packaging import packaged
+
+            for part in packaged(found, root, before):
+                if tell is not None:
+                    tell({wanted: part})
+            return {wanted: {}}
         if wanted == "openapi":
             return {wanted: found.openapi()}
         return {"manifest": build_manifest(found, with_grants=wanted != "wiring").to_dict()}
@@ -110,6 +140,8 @@ def describe(module: ModuleType, attribute: str, wanted: str = "manifest") -> An
             hint=setting.format(name=names[0]) if names else f'{ATTRIBUTE} = App("name")',
             location=Location(file, 1),
         )
+    import difflib
+
     near = difflib.get_close_matches(attribute, names, 1) or names
     several = f"; it has the Apps {', '.join(names)}" if len(names) > 1 else ""
     raise LoadError(
@@ -184,17 +216,26 @@ def _hidden(file: str, own: tuple[str, ...]) -> bool:
 def main() -> None:
     request = json.loads(sys.argv[1])
     sys.argv = [request["module"]]
-    document = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    answer(request, os.dup(1))
+
+
+def answer(request: dict[str, str], target: int) -> NoReturn:
+    """Writes what is wanted to the descriptor `target`, and ends the process."""
     os.dup2(2, 1)
-    answer = load(request["root"], request["module"], request["attribute"], request.get("wanted", "manifest"))
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (ValueError, AttributeError, OSError):
-            # The app has closed or replaced it.
-            continue
-    json.dump(answer, document)
-    document.close()
+    # It ends in a moment: to look for garbage among the trees of the app's code would be a tenth of its work.
+    gc.disable()
+
+    def tell(value: Answer) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (ValueError, AttributeError, OSError):
+                # The app has closed or replaced it.
+                continue
+        with open(target, "wb", closefd=False) as document:
+            document.write(json.dumps(value).encode() + b"\n")
+
+    tell(load(request["root"], request["module"], request["attribute"], request["wanted"], tell))
     # Threads and exit handlers of the app must not hold the command up.
     os._exit(0)
 

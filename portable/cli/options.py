@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 import click
 
-from portable.adapter import LocalServer, find_adapter
+from portable.adapter import Deploys, LocalServer, find_adapter
+from portable.capabilities import PROVIDERS
 from portable.errors import ConfigurationError, Conflict, InvalidArgument
+from portable.patterns import Pattern
 
 from .render import Output
 
 P = ParamSpec("P")
 R = TypeVar("R")
+STAGE = Pattern(r"[a-z][a-z0-9]{0,15}")
 
 
 class Misuse(InvalidArgument):
@@ -40,8 +43,18 @@ def common(function: Callable[Concatenate[Output, P], R]) -> Callable[P, R]:
 
 
 def path_argument(function: Callable[P, R]) -> Callable[P, R]:
-    """Adds the optional PATH of the app."""
-    return click.argument("path", required=False, type=click.Path())(function)
+    """Adds the optional PATH of the app, or --app, which is all that verbs with another argument have."""
+
+    @click.argument("path", required=False, type=click.Path())
+    @click.option("--app", "app_path", metavar="PATH", type=click.Path(), help="The same as PATH.")
+    @wraps(function)
+    def with_path(*arguments: Any, path: str | None, app_path: str | None, **options: Any) -> R:
+        if path is not None and app_path is not None:
+            raise Misuse("the app is named twice", hint="give its path alone, or with --app")
+        options["path"] = path if path is not None else app_path
+        return function(*arguments, **options)
+
+    return cast("Callable[P, R]", with_path)
 
 
 def data_option(function: Callable[P, R]) -> Callable[P, R]:
@@ -52,10 +65,55 @@ def data_option(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def app_option(function: Callable[P, R]) -> Callable[P, R]:
-    """Adds --app, for verbs whose argument is something else."""
+    """Adds --app alone, for verbs whose argument is something else."""
     return click.option(
         "--app", "path", metavar="PATH", type=click.Path(), help="The app's folder or file (default: here)."
     )(function)
+
+
+class Place(NamedTuple):
+    """A deployed stage."""
+
+    target: str
+    stage: str
+
+
+def stage_named(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """A stage's name as it must be on every provider. Raises Misuse."""
+    if value is not None and STAGE.fullmatch(value) is None:
+        raise Misuse(
+            f"stage {value!r} is not 1-16 lower-case letters and digits, a letter first",
+            hint="for instance dev, staging or prod",
+        )
+    return value
+
+
+def place_options(function: Callable[P, R]) -> Callable[P, R]:
+    """Adds --target and --stage to verbs that are otherwise about this machine."""
+    function = click.option(
+        "--stage", metavar="NAME", callback=stage_named, help="The deployed stage (default: this machine)."
+    )(function)
+    return click.option("--target", type=click.Choice(PROVIDERS), help="Where the stage is deployed.")(function)
+
+
+def place_of(target: str | None, stage: str | None, data: str | None) -> Place | None:
+    """The stage that is meant; None: this machine. Raises Misuse."""
+    if target is None and stage is None:
+        return None
+    if target is None or stage is None:
+        missing = "--target" if target is None else "--stage"
+        raise Misuse(f"{missing} is missing", hint="a deployed stage is named by both: --target aws --stage dev")
+    if data is not None:
+        raise Misuse("--data is of this machine, and --stage is not", hint="leave one out")
+    return Place(target, stage)
+
+
+def find_deploys(target: str) -> Deploys:
+    """The adapter of a provider as one to which one deploys. Raises ConfigurationError."""
+    adapter: object = find_adapter(target)
+    if not isinstance(adapter, Deploys):
+        raise ConfigurationError(f"the adapter for {target} deploys nothing yet", hint="one can deploy to: aws, gcp")
+    return adapter
 
 
 def local_server() -> LocalServer:

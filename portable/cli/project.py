@@ -4,23 +4,19 @@ The app is imported in a process of its own: what it prints at import cannot get
 to the interpreter stays there.
 """
 
-import ast
-import json
-import subprocess
-import sys
-import tokenize
-import tomllib
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 from portable.adapter import Project
 from portable.errors import ConfigurationError, LoadError, Location, PortableError
-from portable.manifest import PROJECT_FILE
+from portable.project_file import PROJECT_FILE
 
 FILES = ("app.py", "main.py")
 ATTRIBUTE = "app"
 DATA_FOLDER = ".portable"
 LOADING_SECONDS = 120
+SETTINGS = frozenset({"app", "aws", "exclude", "include"})
+"""Of [tool.portable]: which app, which files belong to a package whatever else is said, and tables for adapters."""
 
 
 class AppFailure(LoadError):
@@ -40,6 +36,13 @@ class Fault(NamedTuple):
     message: str
     hint: str | None
     location: Location | None
+
+    @classmethod
+    def of(cls, value: dict[str, Any]) -> "Fault":
+        """A fault as the process that imports the app writes it."""
+        where = value["location"]
+        location = Location(where["file"], where["line"]) if where else None
+        return cls(value["code"], value["message"], value["hint"], location)
 
 
 def find_project(path: str | None = None) -> Project:
@@ -122,6 +125,8 @@ def _configured(folder: Path) -> Project | None:
 
 def project_settings(file: Path) -> dict[str, Any]:
     """The table [tool.portable] of a pyproject.toml. Raises ConfigurationError."""
+    import tomllib
+
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -140,11 +145,11 @@ def project_settings(file: Path) -> dict[str, Any]:
             f"{PROJECT_FILE}: tool.portable is not a table", hint='[tool.portable]\napp = "app:app"'
         )
     known = cast("dict[str, Any]", settings)
-    unknown = sorted(set(known) - {"app"})
+    unknown = sorted(set(known) - SETTINGS)
     if unknown:
         raise ConfigurationError(
             f"{PROJECT_FILE}: [tool.portable] has no setting {unknown[0]!r}",
-            hint='there is: app = "module:name"',
+            hint='there are: app = "module:name", include = ["file"], exclude = ["folder"]; [tool.portable.aws]',
             location=Location(str(file), line_of(file, unknown[0])),
         )
     return known
@@ -164,6 +169,9 @@ def line_of(file: Path, key: str) -> int:
 
 def declares(file: Path, name: str) -> bool:
     """Whether `name` is bound at the top level of a source file; a file that does not parse may be the one meant."""
+    import ast
+    import tokenize
+
     try:
         with tokenize.open(file) as source:
             tree = ast.parse(source.read())
@@ -190,6 +198,11 @@ def project_file(project: Project) -> Path:
     return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
 
 
+def place_of(project: Project) -> Location:
+    """Where a fault of an app is that cannot be told better."""
+    return Location(str(project_file(project)), 1)
+
+
 def data_folder(project: Project, chosen: str | None) -> Path:
     """Where the local runtime keeps the app's data. Raises ConfigurationError for a file in its place."""
     folder = resolved(chosen) if chosen is not None else project.root / DATA_FOLDER
@@ -203,49 +216,20 @@ def load_manifest(project: Project) -> dict[str, Any]:
     return load_described(project, "manifest")
 
 
-def load_described(project: Project, wanted: Literal["manifest", "openapi", "check"]) -> dict[str, Any]:
+def load_described(project: Project, wanted: Literal["manifest", "openapi", "check", "package"]) -> dict[str, Any]:
     """What the app declares, as JSON values, made by a process of its own. Raises AppFailure with all that is wrong.
 
     What the app writes while it is imported goes to stderr.
     """
-    request = json.dumps(
-        {"root": str(project.root), "module": project.module, "attribute": project.attribute, "wanted": wanted}
-    )
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "portable.cli.loading", request],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            timeout=LOADING_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise LoadError(
-            f"importing {project.module} took more than {LOADING_SECONDS} seconds",
-            hint="do no work and open no connections at import; do it inside handlers",
-            location=Location(str(project_file(project)), 1),
-        ) from error
-    if done.returncode != 0 or not done.stdout:
-        code = done.returncode
-        how = f"exit code {code}" if code >= 0 else f"signal {-code}"
-        raise LoadError(
-            f"importing {project.module} ended the process with {how}",
-            hint="the module, or one that it imports, calls sys.exit(), os._exit() or crashes",
-            location=Location(str(project_file(project)), 1),
-        )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    if wanted in answer:
-        return cast("dict[str, Any]", answer[wanted])
-    faults = [
-        Fault(
-            fault["code"],
-            fault["message"],
-            fault["hint"],
-            Location(fault["location"]["file"], fault["location"]["line"]) if fault["location"] else None,
-        )
-        for fault in answer["faults"]
-    ]
-    raise AppFailure(faults, answer["trace"])
+    from .importing import Importing
+
+    with Importing(project, wanted) as process:
+        answer: dict[str, Any] = process.answer()[wanted]
+        if wanted != "package":
+            return answer
+        # What takes long is told apart.
+        granted, checked = process.answer()[wanted], process.answer()[wanted]
+        return {**answer, "manifest": {**answer["manifest"], **granted["granted"]}, **checked}
 
 
 def portable_error_fault(error: PortableError) -> Fault:

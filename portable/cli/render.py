@@ -35,8 +35,12 @@ class Output:
 
     def data(self, value: Any, text: str) -> None:
         """The command's result: `value` with --json, else `text`."""
+        self.line(json_text(value) if self.as_json else text)
+
+    def line(self, text: str) -> None:
+        """A part of the result of a command that has no end, as it is."""
         try:
-            print(json_text(value) if self.as_json else text, flush=True)
+            print(text, flush=True)
         except BrokenPipeError as error:
             # click would end the process with 1 here.
             raise ReaderGone from error

@@ -4,14 +4,14 @@ import sys
 
 import click
 
-from .options import Misuse, app_option, common, data_option
+from .options import Misuse, app_option, common, data_option, place_of, place_options
 from .render import Output, columns
 from .values import values
 
 
 @click.group("secret")
 def command() -> None:
-    """Set, list and remove the app's secrets on this machine."""
+    """Set, list and remove the app's secrets on this machine, or in a deployed stage."""
 
 
 @command.command("set")
@@ -19,10 +19,19 @@ def command() -> None:
 @click.option("--from-stdin", is_flag=True, help="Read the value from stdin, without its last line break.")
 @app_option
 @data_option
+@place_options
 @common
-def set_(output: Output, name: str, from_stdin: bool, path: str | None, data: str | None) -> None:
+def set_(
+    output: Output,
+    name: str,
+    from_stdin: bool,
+    path: str | None,
+    data: str | None,
+    target: str | None,
+    stage: str | None,
+) -> None:
     """Set the secret NAME; the value is asked for, or read from stdin."""
-    found = values(output, "secret", path, data)
+    found = values(output, "secret", path, data, place_of(target, stage, data))
     found.require(name)
     found.write(name, read_secret(name, from_stdin))
     output.data({"secret": name, "set": True}, f"secret {name} is set")
@@ -43,10 +52,11 @@ def read_secret(name: str, from_stdin: bool) -> str:
 @command.command("list")
 @app_option
 @data_option
+@place_options
 @common
-def list_(output: Output, path: str | None, data: str | None) -> None:
+def list_(output: Output, path: str | None, data: str | None, target: str | None, stage: str | None) -> None:
     """List the secrets that the app declares or that are set, without their values."""
-    found = values(output, "secret", path, data).names()
+    found = values(output, "secret", path, data, place_of(target, stage, data)).names()
     rows = [[entry["name"], yes(entry["set"]), yes(entry["declared"])] for entry in found]
     output.data({"secrets": found}, columns(rows, ("name", "set", "declared")) if rows else "no secrets")
 
@@ -59,8 +69,11 @@ def yes(flag: bool | None) -> str:
 @click.argument("name")
 @app_option
 @data_option
+@place_options
 @common
-def remove(output: Output, name: str, path: str | None, data: str | None) -> None:
+def remove(
+    output: Output, name: str, path: str | None, data: str | None, target: str | None, stage: str | None
+) -> None:
     """Forget the secret NAME."""
-    values(output, "secret", path, data).remove(name)
+    values(output, "secret", path, data, place_of(target, stage, data)).remove(name)
     output.data({"secret": name, "set": False}, f"secret {name} is forgotten")

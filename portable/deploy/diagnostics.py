@@ -29,10 +29,17 @@ FINDINGS = (
     "P3208",
     "P3209",
     "P3210",
+    "P3211",
     "P3301",
     "P3302",
     "P3303",
     "P3304",
+    "P3401",
+    "P3402",
+    "P3403",
+    "P3404",
+    "P3405",
+    "P3406",
 )
 """Codes of findings that are no exceptions; each has a page, as those of errors.py have."""
 Severity = Literal["error", "warning", "note"]

@@ -10,6 +10,7 @@ by portable/permissions.py.
 
 import threading
 import weakref
+from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -26,17 +27,18 @@ _turn = threading.RLock()
 _kept: "weakref.WeakKeyDictionary[App, tuple[Any, Derived]]" = weakref.WeakKeyDictionary()
 
 
-def derive(app: App) -> Derived:
+def derive(app: App, *, between: Callable[[], None] | None = None) -> Derived:
     """The grants and widenings of every handler of `app`, sorted.
 
-    Kept until something is declared or a function, class or object of the app's modules is replaced.
+    Kept until something is declared or a function, class or object of the app's modules is replaced. `between` is
+    called between any two steps.
     """
     # One at a time: several threads may ask at once, and the parser of Python 3.11 fails when two use it.
     with _turn:
         print_of_now = fingerprint(app)
         kept = _kept.get(app)
         if kept is None or kept[0] != print_of_now:
-            kept = _kept[app] = (print_of_now, analyse(app))
+            kept = _kept[app] = (print_of_now, analyse(app, between))
         return kept[1]
 
 

@@ -12,6 +12,10 @@ ALL = "*"
 """The key of a container under which lies what has no known key."""
 SENT = ("sent",)
 """The key of a generator under which lies what is sent into it."""
+ANNOTATIONS = ("annotations",)
+"""The key of a function or class that is made inside a function, under which lies what its annotations name."""
+METACLASS = ("metaclass",)
+"""The key of a class that is made inside a function, under which lies what makes it."""
 
 
 class Atom:

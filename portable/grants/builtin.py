@@ -1,5 +1,6 @@
 """Builtins that see names: getattr, globals, imports, eval, partial, and portable's own dead_letters."""
 
+import dataclasses
 import functools
 import importlib
 import importlib.util
@@ -10,7 +11,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from portable.dead_letters import dead_letters
+from portable.dead_letters import DeadLetters, dead_letters
+from portable.errors import InvalidArgument
 
 from .atoms import (
     ALL,
@@ -35,6 +37,16 @@ from .relevance import Relevance
 from .sources import class_of, is_app_class, is_app_file, is_app_module, members
 from .state import module_resources, texts
 
+FINDERS = (
+    *(("pydoc", "locate"), ("pkgutil", "resolve_name"), ("runpy", "run_module"), ("runpy", "run_path")),
+    *(("gc", "get_objects"), ("gc", "get_referrers")),
+)
+
+
+def finders() -> list[Any]:
+    """Functions that find anything of the app's by its name or otherwise, of modules that are loaded."""
+    return [getattr(sys.modules[module], name) for module, name in FINDERS if module in sys.modules]
+
 
 class Builtins(Libraries):
     """Functions that are known by what they are."""
@@ -47,11 +59,15 @@ class Builtins(Libraries):
             for function, answer in (
                 (getattr, self._getattr),
                 (object.__getattribute__, self._getattr),
+                (hasattr, self._hasattr),
                 (inspect.getattr_static, self._getattr),
                 (isinstance, self._checked),
                 (issubclass, self._checked),
-                (object.__setattr__, self._setattr),
+                (object.__setattr__, self._object_setattr),
                 (setattr, self._setattr),
+                (object.__delattr__, self._delattr),
+                (delattr, self._delattr),
+                (dataclasses.replace, self._replaced),
                 (vars, self._vars),
                 (globals, self._globals),
                 (locals, self.local_names),
@@ -67,6 +83,7 @@ class Builtins(Libraries):
                 (operator.methodcaller, self._methodcaller),
                 (eval, self._evaluated),
                 (exec, self._evaluated),
+                *((function, self._found_by_name) for function in finders()),
             )
         }
 
@@ -78,6 +95,18 @@ class Builtins(Libraries):
         if names is not None:
             return join(self.attribute(given[0], name) for name in names) | default
         return default | self.any_attribute(given[0])
+
+    def _hasattr(self, given: list[Value], _: dict[str, Value]) -> Value:
+        """It reads the attribute, of whatever makes it when it is asked; a resource only has it."""
+        if len(given) == 2:
+            made = frozenset(
+                atom
+                for atom in given[0]
+                if isinstance(atom, Instance) or (isinstance(atom, Live) and is_app_class(class_of(atom.held)))
+            )
+            for name in texts(given[1]) or ():
+                self.attribute(made, name)
+        return EMPTY
 
     def any_attribute(self, value: Value) -> Value:
         """An attribute whose name is only known when it runs."""
@@ -130,11 +159,49 @@ class Builtins(Libraries):
     def _setattr(self, given: list[Value], _: dict[str, Value]) -> Value:
         if len(given) < 3:
             return EMPTY
-        names = texts(given[1]) or {ALL}
         for atom in given[0]:
-            for name in names:
-                self.write(atom, name, given[2])
+            for name in texts(given[1]) or {ALL, *self._described_names(atom)}:
+                self.set_attribute(atom, name, given[2])
         return EMPTY
+
+    def _object_setattr(self, given: list[Value], _: dict[str, Value]) -> Value:
+        for atom in given[0] if len(given) > 2 else EMPTY:
+            for name in texts(given[1]) or {ALL, *self._described_names(atom)}:
+                self.set_attribute(atom, name, given[2], plainly=True)
+        return EMPTY
+
+    def _described_names(self, atom: Atom) -> list[str]:
+        """The attributes of an instance that a property or a descriptor of the app's stands behind."""
+        cls = atom.cls if isinstance(atom, Instance) else self.atom(class_of(atom.held))
+        return [
+            name
+            for base in self.mro(cls)
+            if isinstance(base, Live) and is_app_class(base.held)
+            for name, value in members(base.held).items()
+            if isinstance(value, property) or is_app_class(class_of(value))
+        ]
+
+    def _delattr(self, given: list[Value], _: dict[str, Value]) -> Value:
+        if len(given) == 2:
+            for atom in given[0]:
+                for name in texts(given[1]) or self._described_names(atom) or (ALL,):
+                    self.delete_attribute(atom, name)
+        return EMPTY
+
+    def _replaced(self, given: list[Value], named: dict[str, Value]) -> Value:
+        """dataclasses.replace makes an instance anew, with the fields of another one."""
+        found: list[Value] = []
+        for atom in given[0] if given else EMPTY:
+            cls = atom.cls if isinstance(atom, Instance) else self.atom(class_of(atom.held))
+            if not isinstance(atom, Instance) and not is_app_class(class_of(atom.held)):
+                found.append(UNKNOWNS)
+                continue
+            fields = {name: value for name, value in self.fields(atom).items() if isinstance(name, str)}
+            kept: dict[str, Value] = {"**" if name == ALL else name: value for name, value in fields.items()}
+            if isinstance(atom, Live):
+                kept |= {name: self.live(value) for name, value in members(atom.held).items()}
+            found.append(self.instantiate(cls, [], {**kept, **named}))
+        return join(found)
 
     def local_names(self, given: list[Value], named: dict[str, Value]) -> Value:
         raise NotImplementedError
@@ -183,9 +250,16 @@ class Builtins(Libraries):
         self.escape(join(given[1:]), "code that is made from text")
         return UNKNOWNS
 
+    def _found_by_name(self, given: list[Value], _: dict[str, Value]) -> Value:
+        self.unclear(f"`{self.called}`, which can find anything of the app's")
+        self.escape(join(given), f"`{self.called}`")
+        return UNKNOWNS
+
     def _checked(self, given: list[Value], _: dict[str, Value]) -> Value:
         """A metaclass may decide what is an instance."""
         for atom in self.deep(join(given[1:])):
+            if isinstance(atom, Instance) or (isinstance(atom, Live) and self._is_app_instance(atom.held)):
+                self.special(frozenset((atom,)), ("__instancecheck__", "__subclasscheck__"), [given[0]])
             if isinstance(atom, Live) and is_type(atom.held) and is_app_class(class_of(atom.held)):
                 for name in ("__instancecheck__", "__subclasscheck__"):
                     method = self.lookup(self.atom(class_of(atom.held)), name)
@@ -213,12 +287,21 @@ class Builtins(Libraries):
         for registry in registries:
             for handler in handlers:
                 if not isinstance(registry, Live) or not isinstance(handler, Live):
-                    self.unclear("dead letters of a handler that is only known when it runs")
+                    return self._any_letters("dead letters of a handler that is only known when it runs")
+                try:
+                    letters = dead_letters(registry.held, handler.held)
+                except InvalidArgument:
+                    # There is no such handler, which is what it raises at run time too.
                     continue
-                letters = dead_letters(registry.held, handler.held)
                 self._kept_letters.setdefault(letters.id, letters)
                 found.append(self.live(self._kept_letters[letters.id]))
-        return join(found)
+        return join(found) if registries and handlers else self._any_letters("dead letters of what is not known")
+
+    def _any_letters(self, what: str) -> Value:
+        for resource in self.everything:
+            if resource.startswith(f"{DeadLetters.kind}:"):
+                self.widen_id(resource, what)
+        return UNKNOWNS
 
     def _import_module(self, given: list[Value], named: dict[str, Value]) -> Value:
         names = texts(given[0]) if given else None

@@ -32,12 +32,25 @@ from .atoms import (
     join,
 )
 from .builtin import Builtins
+from .instances import HANDED_ON
 from .kinds import is_filled, is_function, is_resource, is_task, is_type
-from .relevance import keeps_records
-from .sources import class_of, is_app_class, is_app_function, is_app_module, is_ours
+from .relevance import keeps_records, receives
+from .schemas import validated_call
+from .sources import class_of, is_app_class, is_app_function, is_app_module, is_ours, own_attribute
 from .state import MOST_CALLS, Call, Code, module_resources, texts
 
 GETTERS = (operator.attrgetter, operator.itemgetter, operator.methodcaller)
+
+
+def failure(error: Exception) -> str:
+    """What is said of code at which the analysis fails."""
+    return f"this code, at which the analysis fails ({type(error).__name__}: {error})"
+
+
+def is_frozen(function: FunctionType) -> bool:
+    """Whether it is what a frozen dataclass has instead of `__setattr__`: it raises, or does as `object` does."""
+    is_generated = function.__code__.co_filename == "<string>" and "FrozenInstanceError" in function.__code__.co_names
+    return is_generated and function.__name__ in ("__setattr__", "__delattr__")
 
 
 class Calls(Builtins):
@@ -149,6 +162,8 @@ class Calls(Builtins):
 
     def evaluate(self, call: Call) -> None:
         """Goes through what a call does once."""
+        if self.between is not None:
+            self.between()
         self.waiting.pop(call, None)
         call.is_stale, call.active = False, True
         kept = self.call, self.file, self.line, self.column, self.called
@@ -160,6 +175,10 @@ class Calls(Builtins):
                 result = self.body(call, call.code)
             else:
                 result = call.work() if call.work is not None else EMPTY
+        except Exception as error:
+            # Whatever the analysis stumbles over is reported and widened, and never keeps the app from running.
+            self.widen_everything(failure(error))
+            result = UNKNOWNS
         finally:
             self.depth -= 1
             call.active = False
@@ -240,10 +259,16 @@ class Calls(Builtins):
         origin = get_origin(thing)
         if origin is not None:
             return self.call_value(self.live(origin), positional, named, doubt)
-        wrapped = getattr(thing, "__wrapped__", None) if callable(thing) else None
+        wrapped = own_attribute(thing, "__wrapped__") if callable(thing) else None
+        for annotation in validated_call(thing):
+            self.validated(annotation)
         if wrapped is not None:
+            # A cache hashes what it is given.
+            self._looked_at_by_known(self.deep(join([*positional, *named.values()])))
             # Others that it holds may be called as well: singledispatch has one for each type.
-            others = [inner for inner in self.reach(thing) if is_function(inner) and inner is not wrapped]
+            held = self.reach(thing)
+            others = [inner for inner in held if is_function(inner) and inner is not wrapped]
+            self._looked_at_by_known(join(self.live(inner) for inner in held if not is_function(inner)))
             found = join(self.call_value(self.live(inner), positional, named, doubt) for inner in (wrapped, *others))
             return found | frozenset((Box((self.site, "wrapped"), "known"),)) | self._boxed(found)
         if is_app_class(class_of(thing)):
@@ -278,9 +303,17 @@ class Calls(Builtins):
     def _call_function(
         self, function: FunctionType, positional: list[Value], named: dict[str, Value], doubt: str | None
     ) -> Value:
-        if not self.relevance.function(function) and not self.carries([*positional, *named.values()]):
+        if not (
+            self.relevance.function(function)
+            or self.carries([*positional, *named.values()])
+            or receives(function.__code__)
+        ):
             return UNKNOWNS
         codes = self.codes(function)
+        if not codes and function.__code__.co_filename == "<string>" and function.__name__ in HANDED_ON:
+            return join(self.special_of_fields(a, function.__name__, positional[1:]) for a in positional[0]) | UNKNOWNS
+        if not codes and is_frozen(function):
+            return EMPTY
         if not codes:
             return self._unreadable(function, positional, named)
         defaults = [self.live(value) for value in function.__defaults__ or ()]

@@ -10,11 +10,9 @@ from portable.tables import Table
 
 from .atoms import ALL, EMPTY, UNKNOWN, Atom, Bound, Box, Instance, Live, Method, Run, Value, Verb, join
 from .following import Following
-from .kinds import CONTAINERS, STOP, is_container, is_function, is_interesting, is_resource, is_task, is_type, referents
-from .sources import class_of, is_app_class, is_app_module
+from .kinds import CONTAINERS, is_container, is_function, is_resource, is_task, is_type, reached_from
+from .sources import class_of, is_app_class, is_app_module, members, own_attribute
 from .state import MOST_CONSTANTS, constant, module_resources
-
-REACH_DEPTH, REACH_MOST = 6, 1000
 
 
 class Contents(Following):
@@ -30,21 +28,7 @@ class Contents(Following):
         kept = self._reached.get(id(thing))
         if kept is not None and kept[0] is thing:
             return kept[1]
-        found: list[Any] = []
-        seen = {id(thing)}
-        level: list[Any] = [thing]
-        for _ in range(REACH_DEPTH):
-            below: list[Any] = []
-            for part in level:
-                for inner in referents(part):
-                    if id(inner) in seen or isinstance(inner, STOP) or len(seen) > REACH_MOST:
-                        continue
-                    seen.add(id(inner))
-                    if is_interesting(inner):
-                        found.append(inner)
-                    else:
-                        below.append(inner)
-            level = below
+        found = reached_from(thing)
         self._reached[id(thing)] = (thing, found)
         return found
 
@@ -60,10 +44,15 @@ class Contents(Following):
                 return join(self.read(atom, key) for key in known) | self.read(atom, ALL)
             return self.read_all(atom)
         if atom is UNKNOWN:
+            self.escape(keys, "the subscript of a value of unknown type")
             return frozenset((UNKNOWN,)) | self.read(UNKNOWN, ALL)
         if isinstance(atom, Instance) or (isinstance(atom, Live) and is_app_class(class_of(atom.held))):
             names = [self.field_name(atom, key) for key in known]
             own = join(self.read(atom, key) for key in (*names, ALL)) if exact else self.read_all(atom)
+            if isinstance(atom, Live):
+                # `vars(x)["name"]`
+                fields = members(atom.held)
+                own |= join(self.live(fields[key]) for key in (known if exact else fields) if key in fields)
             for name in ("__getitem__", "__missing__", "__class_getitem__"):
                 method = frozenset(part for part in self.attribute_of(atom, name) if isinstance(part, Bound))
                 own |= self.call_value(method, [keys], {})
@@ -147,8 +136,10 @@ class Contents(Following):
             own = self._iterated(atom) if is_app_class(class_of(thing)) else EMPTY
             return own | self.read_all(atom) | self._elements(thing)
         if is_type(thing):
+            if is_app_class(class_of(thing)):
+                self.special(frozenset((atom,)), ("__iter__",), [])
             # An Enum, for instance.
-            members: Any = getattr(thing, "__members__", None)
+            members: Any = own_attribute(thing, "_member_map_")
             return self._elements(members) if isinstance(members, Mapping) else EMPTY
         if isinstance(thing, str | bytes | int | ModuleType):
             return EMPTY
@@ -159,6 +150,10 @@ class Contents(Following):
         return self.read_all(atom) | join(self.live(part) for part in self.reach(thing))
 
     def _iterated(self, atom: Atom) -> Value:
+        """What iterating an instance gives."""
+        return self.hub(("iterated", atom), None, lambda: self._iterated_now(atom))
+
+    def _iterated_now(self, atom: Atom) -> Value:
         found = self.read_all(atom) if self.holds_elements(atom) else self.read(atom, ALL)
         for name in ("__iter__", "__aiter__", "__getitem__"):
             method = frozenset(part for part in self.attribute_of(atom, name) if isinstance(part, Bound))
@@ -177,7 +172,7 @@ class Contents(Following):
     def field_name(atom: Atom, key: Any) -> Any:
         """The field of a NamedTuple that stands at a position."""
         cls = atom.cls.held if isinstance(atom, Instance) else None
-        fields: Any = getattr(cls, "_fields", ()) if is_type(cls) else ()
+        fields: Any = own_attribute(cls, "_fields", ()) if is_type(cls) else ()
         return fields[key] if type(key) is int and 0 <= key < len(fields) else key
 
     def holds_elements(self, atom: Atom) -> bool:

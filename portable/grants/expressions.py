@@ -5,6 +5,7 @@ from typing import Any
 
 from .atoms import (
     ALL,
+    ANNOTATIONS,
     EMPTY,
     SENT,
     UNKNOWNS,
@@ -14,11 +15,13 @@ from .atoms import (
     Parent,
     Value,
     Written,
+    WrittenClass,
     join,
 )
 from .kinds import is_container
 from .sources import LIBRARY, Definition, class_of
 from .state import Code, constant
+from .trees import children, walk
 from .variables import Variables
 
 SPECIAL: dict[type, tuple[str, ...]] = {
@@ -68,7 +71,7 @@ class Expressions(Variables):
         if method is not None:
             found: Value = method(node)
         else:
-            found = join([self.expression(part) for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)])
+            found = join([self.expression(part) for part in children(node) if isinstance(part, ast.expr)])
         self.line, self.column = kept
         return found
 
@@ -87,12 +90,12 @@ class Expressions(Variables):
         owner = self.expression(node.value)
         if isinstance(node.slice, ast.Slice):
             for part in (node.slice.lower, node.slice.upper, node.slice.step):
-                self.expression(part)
+                self.special(self.expression(part), ("__index__",), [])
             box = self._container_at(node)
             self.write(box, ALL, self.contents(owner))
-            return frozenset((box,)) | self._special(owner, ("__getitem__",), [UNKNOWNS])
+            return frozenset((box,)) | self.special(owner, ("__getitem__",), [UNKNOWNS])
         keys = self.expression(node.slice)
-        self._special(keys, KEYED, [UNKNOWNS])
+        self.special(keys, KEYED, [UNKNOWNS])
         return self.item(owner, keys)
 
     def _of_Call(self, node: ast.Call) -> Value:  # noqa: N802
@@ -148,10 +151,13 @@ class Expressions(Variables):
 
     def _of_BinOp(self, node: ast.BinOp) -> Value:  # noqa: N802
         left, right = self.expression(node.left), self.expression(node.right)
-        made = self._special(left | right, SPECIAL[type(node.op)], [left | right])
+        made = self.special(left | right, SPECIAL[type(node.op)], [left | right])
+        if isinstance(node.op, ast.Mult):
+            # How often a list or a text is repeated.
+            self.special(left | right, ("__index__",), [])
         if isinstance(node.op, ast.Mod):
             # A text on the left writes out what is on the right.
-            self._special(self.deep(right), ("__format__", "__str__", "__repr__", "__int__", "__float__"), [])
+            self.special(self.deep(right), ("__format__", "__str__", "__repr__", "__int__", "__float__"), [])
         kept = frozenset(
             atom for atom in left | right if not (isinstance(atom, Live) and class_of(atom.held) in (str, int))
         )
@@ -168,35 +174,40 @@ class Expressions(Variables):
         value = self.expression(node.operand)
         if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
             return UNKNOWNS
-        return self._special(value, SPECIAL[type(node.op)], [])
+        return self.special(value, SPECIAL[type(node.op)], [])
 
     def _of_Compare(self, node: ast.Compare) -> Value:  # noqa: N802
         everything = self.expression(node.left) | join([self.expression(part) for part in node.comparators])
         for operator in node.ops:
             names = SPECIAL.get(type(operator))
             if names is not None:
-                self._special(everything, names, [everything])
+                self.special(everything, names, [everything])
                 # Containers compare what they hold.
-                self._special(self.deep(everything), COMPARED, [everything])
+                self.special(self.deep(everything), COMPARED, [everything])
         return EMPTY
 
     def _of_JoinedStr(self, node: ast.JoinedStr) -> Value:  # noqa: N802
-        for part in ast.walk(node):
+        for part in walk(node):
             if isinstance(part, ast.FormattedValue):
-                self._special(self.expression(part.value), ("__format__", "__str__", "__repr__"), [UNKNOWNS])
+                self.special(self.expression(part.value), ("__format__", "__str__", "__repr__"), [UNKNOWNS])
         return UNKNOWNS
 
     def _of_Await(self, node: ast.Await) -> Value:  # noqa: N802
         value = self.expression(node.value)
         waited = frozenset(atom for atom in value if isinstance(atom, Box) and atom.trust == "known")
-        return value | self.contents(waited) | self.contents(self._special(value, ("__await__",), []))
+        return value | self.contents(waited) | self.contents(self.special(value, ("__await__",), []))
 
     def _of_Yield(self, node: ast.Yield) -> Value:  # noqa: N802
         self.frame.yielded |= self.expression(node.value)
         return UNKNOWNS | self.read(Box((self.call.place, "generator"), "plain"), SENT)
 
     def _of_YieldFrom(self, node: ast.YieldFrom) -> Value:  # noqa: N802
-        inner = self.contents(self.expression(node.value))
+        iterated = self.expression(node.value)
+        inner = self.contents(iterated)
+        sent = self.read(Box((self.call.place, "generator"), "plain"), SENT)
+        for atom in iterated:
+            if isinstance(atom, Box):
+                self.write(atom, SENT, sent)
         self.frame.yielded |= inner
         return inner | UNKNOWNS
 
@@ -210,7 +221,7 @@ class Expressions(Variables):
             else:
                 value = self.expression(part)
                 if isinstance(node, ast.Set):
-                    self._special(value, KEYED, [UNKNOWNS])
+                    self.special(value, KEYED, [UNKNOWNS])
                 self.write(box, ALL if starred or isinstance(node, ast.Set) else position, value)
                 # A position with nothing of interest still counts.
                 self.heap.setdefault(box, {}).setdefault(position, EMPTY)
@@ -229,7 +240,7 @@ class Expressions(Variables):
                     self._copy(box, atom)
                 continue
             keys = self.expression(key)
-            self._special(keys, KEYED, [UNKNOWNS])
+            self.special(keys, KEYED, [UNKNOWNS])
             known = [constant(atom) for atom in keys]
             for name in known if known and None not in known else [ALL]:
                 self.write(box, name, held)
@@ -287,8 +298,21 @@ class Expressions(Variables):
         owners = self.get_name(first[0].arg)
         return frozenset(Parent((owner, code.owner)) for owner in owners)
 
+    def annotation(self, node: ast.expr) -> Value:
+        """What an annotation names, also where it stands as text."""
+        found = self.expression(node)
+        for part in walk(node):
+            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                try:
+                    inner = ast.parse(part.value.strip(), mode="eval").body
+                except (SyntaxError, ValueError):
+                    continue
+                ast.increment_lineno(inner, part.lineno - 1)
+                found |= self.expression(inner)
+        return frozenset(atom for atom in self.deep(found) if isinstance(atom, Live | WrittenClass))
+
     def _truth(self, value: Value) -> Value:
-        return self._special(value, ("__bool__", "__len__"), [])
+        return self.special(value, ("__bool__", "__len__"), [])
 
     def _container_at(self, node: ast.expr) -> Box:
         return Box((self.file, node.lineno, node.col_offset, self.call.place), "plain")
@@ -304,7 +328,7 @@ class Expressions(Variables):
         for result in results:
             self.write(box, ALL, self.expression(result))
         # What := sets belongs to the function around.
-        outside = {part.target.id for part in ast.walk(node) if isinstance(part, ast.NamedExpr)}
+        outside = {part.target.id for part in walk(node) if isinstance(part, ast.NamedExpr)}
         frame.env = {**kept, **{name: frame.env[name] for name in outside if name in frame.env}}
         return frozenset((box,))
 
@@ -328,6 +352,12 @@ class Expressions(Variables):
             owner=self.frame.cls,
         )
         atom = Written(code.key, code)
+        if not isinstance(node, ast.Lambda):
+            arguments = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs, spec.vararg, spec.kwarg]
+            annotations = [argument.annotation for argument in arguments if argument is not None]
+            for annotation in (*annotations, node.returns):
+                if annotation is not None:
+                    self.write(atom, ANNOTATIONS, self.annotation(annotation))
         for position, value in enumerate(defaults):
             self.write(atom, ("default", position), value)
         for name, value in keywords.items():
@@ -337,5 +367,11 @@ class Expressions(Variables):
 
 def written(node: ast.expr) -> str:
     """A called expression, shortened."""
-    text = ast.unparse(node)
+    names: list[str] = []
+    part = node
+    while isinstance(part, ast.Attribute):
+        names.append(part.attr)
+        part = part.value
+    # Nearly all are names with dots, and to write anything is slow.
+    text = ".".join((part.id, *reversed(names))) if isinstance(part, ast.Name) else ast.unparse(node)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -44,6 +44,18 @@ class Following(State):
     def attribute_of(self, atom: Atom, name: str) -> Value:
         raise NotImplementedError
 
+    def set_attribute(self, atom: Atom, name: str, value: Value, *, plainly: bool = False) -> None:
+        """`atom.name = value`; `plainly` as object.__setattr__ does it."""
+        raise NotImplementedError
+
+    def delete_attribute(self, atom: Atom, name: str) -> None:
+        """`del atom.name`."""
+        raise NotImplementedError
+
+    def special(self, value: Value, names: tuple[str, ...], arguments: list[Value]) -> Value:
+        """Special methods that classes of the app define."""
+        raise NotImplementedError
+
     def escape(self, value: Value, what: str) -> None:
         """`value` is handed to code that is not followed; `what` says to which."""
         raise NotImplementedError

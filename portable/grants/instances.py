@@ -1,12 +1,16 @@
 """Classes of the app: making instances, and the methods that may be called by whoever gets one."""
 
+import enum
 import functools
+import sys
 from types import FunctionType
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from .atoms import (
     ALL,
+    ANNOTATIONS,
     EMPTY,
+    METACLASS,
     UNKNOWN,
     UNKNOWNS,
     Atom,
@@ -15,9 +19,11 @@ from .atoms import (
     Instance,
     Live,
     Method,
+    Part,
     Value,
     Written,
     WrittenClass,
+    join,
 )
 from .kinds import (
     is_filled,
@@ -25,9 +31,12 @@ from .kinds import (
 )
 from .objects import Objects
 from .relevance import Relevance, inner_functions
-from .schemas import Hook, has_schema, hooks_of, is_method
-from .sources import LIBRARY, class_of, is_app_class, is_app_function, members, plain
-from .state import Code
+from .schemas import Hook, Unreadable, annotations_of, has_schema, is_method, is_type_expression, missing_of
+from .sources import LIBRARY, class_of, is_app_class, is_app_function, is_app_module, members, own_attribute, plain
+from .state import Code, module_resources
+
+HANDED_ON = frozenset(("__eq__", "__ne__", "__hash__", "__repr__", "__lt__", "__le__", "__gt__", "__ge__"))
+"""Special methods that dataclasses and models have, which call those of what their fields hold."""
 
 
 class Instances(Objects):
@@ -39,7 +48,10 @@ class Instances(Objects):
         self._codes: dict[int, tuple[Any, list[Code]]] = {}
         self._dull: dict[Atom, bool] = {}
         self._carrying: dict[Atom, bool] = {}
-        self._validated: dict[int, tuple[Any, list[Hook]]] = {}
+        self._looked_at: set[Atom] = set()
+        """Classes inside functions whose annotations are gone through now: one may name itself."""
+        self._kept_types: list[Any] = []
+        """Kept alive, since calls have their ids as keys."""
 
     def codes(self, function: FunctionType) -> list[Code]:
         """A live function as it was written; empty when its source cannot be had."""
@@ -83,28 +95,65 @@ class Instances(Objects):
                     self.call_value(written, [owner, *positional], named, doubt)
                     followed = followed or name == "__init__"
         if not followed:
+            if any(is_of_collections(found) for found in self.lookup(cls, "__init__")):
+                # Written in Python: it fills itself by its own methods.
+                self.escaped_by_known(instance)
             self._fill(instance, cls, positional, named)
             self._fill_defaults(instance, cls)
         for name in ("__post_init__", "__del__"):
             self.call_value(self.lookup(cls, name), [first], {}, doubt)
-        if isinstance(cls, Live) and is_app_class(class_of(cls.held)):
-            made_by = self.lookup(self.atom(class_of(cls.held)), "__call__")
+        for kind in self.metaclasses(cls):
+            made_by = self.lookup(kind, "__call__")
             if self._is_followed(made_by):
                 self.call_value(made_by, [frozenset((cls,)), *positional], named, doubt)
+        if isinstance(cls, Live) and issubclass(cls.held, enum.Enum):
+            missing = missing_of(cls.held)
+            if missing is not None:
+                self.call_value(self.live(missing), positional or [UNKNOWNS], {}, doubt)
         if self._has_library_base(cls):
             self._library_made(instance, cls)
         elif isinstance(cls, Live) and has_schema(cls.held):
             self.validated(cls.held)
         return first
 
-    def validated(self, annotation: Any) -> None:
+    def validated(self, annotation: Any, doubt: str | None = None) -> None:
         """Pydantic makes values of a type, and may write them out: it calls what is in the schema."""
-        kept = self._validated.get(id(annotation))
-        if kept is None:
-            kept = self._validated[id(annotation)] = (annotation, hooks_of(annotation))
-        hooks = [hook for hook in kept[1] if hook.function is None or self.relevance.thing(hook.function)]
+        try:
+            found = self.relevance.hooks(annotation)
+        except Unreadable as error:
+            self._unreadable_type(annotation, str(error))
+            return
+        hooks = [hook for hook in found if hook.function is None or self.relevance.thing(hook.function)]
         if hooks:
-            self.hub(("validated", id(annotation)), None, lambda: self._call_hooks(hooks))
+            self._kept_types.append(annotation)
+            self.hub(("validated", id(annotation)), doubt, lambda: self._call_hooks(hooks))
+
+    def annotated(self, function: Any, doubt: str | None = None) -> None:
+        """A library may look at a function's annotations, and make its arguments by them."""
+        for annotation in annotations_of(function):
+            self.validated(annotation, doubt)
+
+    def validated_by(self, annotations: Value, doubt: str | None = None) -> None:
+        """A library may make values by what annotations of a function or class inside a function name."""
+        for atom in annotations:
+            if isinstance(atom, Live):
+                if is_type(atom.held) or is_type_expression(atom.held):
+                    self.validated(atom.held, doubt)
+            elif isinstance(atom, WrittenClass) and atom not in self._looked_at:
+                self._looked_at.add(atom)
+                self._library_made(Instance(atom, "typed"), atom)
+                self._looked_at.discard(atom)
+
+    def _unreadable_type(self, annotation: Any, why: str) -> None:
+        """What pydantic would call cannot be told: whatever the modules of the type reach is counted."""
+        what = f"the type {getattr(annotation, '__qualname__', annotation)!s}, whose schema cannot be had ({why})"
+        parts: list[Any] = [annotation, get_origin(annotation), *get_args(annotation)]
+        modules = [sys.modules.get(part.__module__) for part in parts if is_type(part) and is_app_class(part)]
+        for module in modules:
+            if module is not None:
+                self.widen_all(module_resources(members(module), is_app_module), what)
+        if not modules:
+            self.unclear(what)
 
     def _call_hooks(self, hooks: list[Hook]) -> Value:
         for hook in hooks:
@@ -117,6 +166,76 @@ class Instances(Objects):
             first = made if is_method(hook) else UNKNOWNS
             self.call_value(self.live(hook.function), [first, UNKNOWNS, UNKNOWNS], {"**": UNKNOWNS})
         return EMPTY
+
+    def class_made(self, cls: WrittenClass, named: dict[str, Value]) -> None:
+        """What Python calls when it makes a class: the metaclass, descriptors that want their names, base classes."""
+        first: Value = frozenset((cls,))
+        kinds: set[Atom] = {atom for atom in named.get("metaclass", EMPTY) if isinstance(atom, Live | WrittenClass)}
+        for base in cls.held[1]:
+            kinds |= {atom for atom in self.metaclasses(base) if isinstance(atom, Live | WrittenClass)}
+        self.write(cls, METACLASS, frozenset(kinds))
+        rest = {name: value for name, value in named.items() if name != "metaclass"}
+        for kind in kinds:
+            for name in ("__prepare__", "__new__", "__init__"):
+                methods = frozenset(
+                    self.atom(plain(atom.held)) if isinstance(atom, Live) else atom for atom in self.lookup(kind, name)
+                )
+                if self._is_followed(methods):
+                    owner: list[Value] = [first] if name == "__init__" else [frozenset((kind,))]
+                    given: list[Value] = [*owner, UNKNOWNS, UNKNOWNS, self.class_names(cls)]
+                    self.call_value(methods, given[:3] if name == "__prepare__" else given, rest)
+        for value in list(self.fields(cls).values()):
+            self.special(value, ("__set_name__",), [first, UNKNOWNS])
+        for base in cls.held[1]:
+            for name in ("__init_subclass__", "__pydantic_init_subclass__"):
+                hooks = frozenset(
+                    self.atom(plain(atom.held)) if isinstance(atom, Live) else atom for atom in self.lookup(base, name)
+                )
+                if self._is_followed(hooks):
+                    self.call_value(hooks, [first], rest)
+        if self._has_library_base(cls):
+            for value in list(self.fields(cls).values()):
+                # A model_config, a Field(...): what they hold may be called.
+                kept = frozenset(atom for atom in value if isinstance(atom, Box))
+                inner = frozenset(atom for atom in self.deep(kept) if isinstance(atom, Written | Bound | Part))
+                self.call_value(inner, [UNKNOWNS] * 3, {})
+
+    def class_names(self, cls: Atom) -> Value:
+        """The names of a class as its metaclass gets them."""
+        box = Box((cls.key, "names"), "plain")
+        for name, value in list(self.fields(cls).items()):
+            if isinstance(name, str):
+                self.write(box, name, value)
+        return frozenset((box,))
+
+    def metaclasses(self, cls: Atom) -> Value:
+        """The app's metaclasses of a class."""
+        if isinstance(cls, WrittenClass):
+            return self.read(cls, METACLASS)
+        kind = class_of(cls.held) if is_type(cls.held) else None
+        return self.live(kind) if kind is not None and is_app_class(kind) else EMPTY
+
+    def writes_itself(self, atom: Atom, name: str) -> bool:
+        """Whether the class of an instance has a method in the app's code, and not one that is made for its fields."""
+        cls = atom.cls if isinstance(atom, Instance) else self.atom(class_of(atom.held))
+        plain_one = getattr(object, name, None)
+        return any(isinstance(found, Live) and found.held is plain_one for found in self.lookup(cls, name)) or any(
+            self._is_readable(self.atom(plain(found.held)) if isinstance(found, Live) else found)
+            for found in self.lookup(cls, name)
+        )
+
+    def special_of_fields(self, atom: Atom, name: str, arguments: list[Value]) -> Value:
+        """What a generated `__eq__`, `__hash__` or `__repr__` calls: those of what the fields hold."""
+        if atom in self._looked_at or not self.carries([frozenset((atom,))]):
+            return EMPTY
+        held = self.read_all(atom)
+        if isinstance(atom, Live):
+            held |= join(self.live(value) for value in members(atom.held).values())
+        self._looked_at.add(atom)
+        try:
+            return self.special(self.deep(held), (name,), arguments)
+        finally:
+            self._looked_at.discard(atom)
 
     def _is_readable(self, atom: Atom) -> bool:
         if isinstance(atom, Written):
@@ -141,10 +260,10 @@ class Instances(Objects):
             self._fill_written_defaults(instance, cls)
             return
         for kept in ("__dataclass_fields__", "__pydantic_fields__", "__private_attributes__"):
-            fields: dict[str, Any] = getattr(cls.held, kept, None) or {}
+            fields: dict[str, Any] = own_attribute(cls.held, kept) or {}
             for name, field in fields.items():
-                self.write(instance, name, self.live(getattr(field, "default", None)))
-                factory = getattr(field, "default_factory", None)
+                self.write(instance, name, self.live(own_attribute(field, "default")))
+                factory = own_attribute(field, "default_factory")
                 if callable(factory):
                     self.write(instance, name, self.call_value(self.live(factory), [], {}))
 
@@ -170,6 +289,9 @@ class Instances(Objects):
         doubt = f"a method of {shown} that the library it is built on may call"
         bases = [base.held for base in self.mro(cls) if isinstance(base, Live) and not is_app_class(base.held)]
         models = [base for base in bases if base.__module__.partition(".")[0] == "pydantic"]
+        for base in self.mro(cls):
+            if isinstance(base, WrittenClass):
+                self.validated_by(self.read(base, ANNOTATIONS))
         if isinstance(cls, Live) and has_schema(cls.held):
             self.validated(cls.held)
         if not models:
@@ -268,14 +390,12 @@ class Instances(Objects):
         """A builtin calls special methods only: len(x), str(x), next(x)."""
         cls = atom.cls if isinstance(atom, Instance) else self.atom(class_of(atom.held))
         names = self._special_methods(cls)
-        if names:
+        if names or self.carries([frozenset((atom,))]):
+            names += [name for name in HANDED_ON if name not in names]
             self.hub(("special", atom), None, lambda: self._call_special(atom, names))
 
     def _call_special(self, atom: Atom, names: list[str]) -> Value:
-        for name in names:
-            bound = frozenset(part for part in self.attribute_of(atom, name) if isinstance(part, Bound))
-            self.call_value(bound, [UNKNOWNS] * 3, {})
-        return EMPTY
+        return self.special(frozenset((atom,)), tuple(names), [UNKNOWNS] * 3)
 
     def _special_methods(self, cls: Atom) -> list[str]:
         found: dict[str, None] = {}
@@ -288,6 +408,11 @@ class Instances(Objects):
         for name in ("__init__", "__new__", "__call__", "__post_init__", "__getattr__", "__getattribute__"):
             found.pop(name, None)
         return list(found)
+
+
+def is_of_collections(found: Atom) -> bool:
+    """Whether a method is one of UserDict, UserList and the like."""
+    return isinstance(found, Live) and isinstance(found.held, FunctionType) and found.held.__module__ == "collections"
 
 
 def is_hook(name: str, value: Any, known: set[str]) -> bool:

@@ -56,6 +56,29 @@ def referents(thing: Any) -> list[Any]:
     return gc.get_referents(thing)
 
 
+REACH_DEPTH, REACH_MOST = 6, 1000
+
+
+def reached_from(thing: Any) -> list[Any]:
+    """Resources, functions, instances and modules of the app that a library's object holds, not far below it."""
+    found: list[Any] = []
+    seen = {id(thing)}
+    level: list[Any] = [thing]
+    for _ in range(REACH_DEPTH):
+        below: list[Any] = []
+        for part in level:
+            for inner in referents(part):
+                if id(inner) in seen or isinstance(inner, STOP) or len(seen) > REACH_MOST:
+                    continue
+                seen.add(id(inner))
+                if is_interesting(inner):
+                    found.append(inner)
+                else:
+                    below.append(inner)
+        level = below
+    return found
+
+
 def is_filled(cell: types.CellType) -> bool:
     try:
         _ = cell.cell_contents

@@ -7,10 +7,11 @@ is counted with every verb, and reported.
 import types
 from collections import deque
 from types import FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from .atoms import (
     ALL,
+    ANNOTATIONS,
     EMPTY,
     SENT,
     UNKNOWN,
@@ -39,7 +40,8 @@ from .kinds import (
     is_task,
     is_type,
 )
-from .sources import class_of, is_app_class, is_app_function, is_app_module, is_ours, members
+from .schemas import has_schema, is_type_expression
+from .sources import class_of, is_app_class, is_app_function, is_app_module, is_ours, members, own_attribute
 from .state import CONSTANTS, constant, module_resources, texts
 
 KNOWN_MODULES = frozenset(
@@ -97,6 +99,13 @@ DATA_MODULES = frozenset(
 GIVING = frozenset(
     ("next", "aiter", "anext", "iter", "sorted", "reversed", "min", "max", "sum", "choice", "choices", "sample")
 )
+WRITING = ("write", "flush")
+BY_METHOD: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("closing", "aclosing"), ("close", "aclose")),
+    **dict.fromkeys(("print", "redirect_stdout", "redirect_stderr", "StreamHandler", "pprint", "pp"), WRITING),
+    **dict.fromkeys(("print_exc", "print_exception", "print_stack", "print_tb", "print_last"), WRITING),
+}
+"""Of the known modules, what calls methods by their names on an object that it is given."""
 PASSING = frozenset(
     ("submit", "to_thread", "run_in_executor", "call_soon", "call_soon_threadsafe", "call_later", "run")
 )
@@ -104,12 +113,15 @@ SHUFFLING = frozenset(
     ("insert", "pop", "remove", "reverse", "sort", "appendleft", "popleft", "extendleft", "rotate", "__delitem__")
 )
 """After these, elements are no longer where they were put."""
-COMPARING = frozenset(("get", "pop", "remove", "index", "count", "setdefault", "discard", "add", "__contains__"))
+COMPARING = frozenset(
+    ("sort", "get", "pop", "remove", "index", "count", "setdefault", "discard", "add", "__contains__")
+)
 """These hash or compare what they are given."""
 STORING = frozenset(
     ("append", "appendleft", "add", "insert", "extend", "extendleft", "update", "setdefault", "put", "put_nowait")
 )
 ITERATING: tuple[Any, ...] = (enumerate, zip, reversed, map, filter, memoryview)
+OF_METACLASSES = ("__iter__", "__len__", "__contains__", "__str__", "__repr__", "__bool__", "__hash__", "__dir__")
 PLAIN_TYPES = (list, dict, set, tuple, frozenset, deque)
 
 
@@ -119,20 +131,29 @@ class Libraries(Instances):
     def is_callable(self, atom: Atom) -> bool:
         if isinstance(atom, Live):
             thing = atom.held
+            if class_of(thing) in CONSTANTS:
+                return False
             if is_resource(thing) and not is_task(thing):
                 return False
             if is_task(thing) or is_function(thing):
                 return True
             kind: Any = thing if is_type(thing) else class_of(thing)
             return callable(thing) and is_app_class(kind)
+        if isinstance(atom, Instance):
+            return self._is_followed(self.lookup(atom.cls, "__call__"))
         return isinstance(atom, Written | Bound | Verb | Part | WrittenClass | Guess)
 
     def escape(self, value: Value, what: str) -> None:
         """`value` is handed to code that is not followed; `what` says to which."""
         everything = self.deep(value)
-        flows = frozenset(atom for atom in everything if not self.is_callable(atom) and not isinstance(atom, Box))
+        flows = frozenset(
+            atom
+            for atom in everything
+            if isinstance(atom, Instance) or not (isinstance(atom, Box) or self.is_callable(atom))
+        )
         for atom in everything:
-            self._escape_one(atom, what, flows)
+            if not isinstance(atom, Live) or class_of(atom.held) not in CONSTANTS:
+                self._escape_one(atom, what, flows)
 
     def _escape_one(self, atom: Atom, what: str, flows: Value) -> None:
         if isinstance(atom, Live) and is_resource(atom.held):
@@ -142,11 +163,17 @@ class Libraries(Instances):
             self.use(atom.held, "run")
         elif isinstance(atom, Verb):
             self.use(atom.held, atom.name if atom.name in atom.held.verbs else "dead_letters")
-        elif self.is_callable(atom) and not isinstance(atom, Guess):
+        elif self.is_callable(atom) and not isinstance(atom, Guess | Instance):
             if isinstance(atom, Live) and is_type(atom.held):
                 self._library_made(Instance(atom, "typed"), atom)
                 self.validated(atom.held)
                 return
+            if isinstance(atom, Live) and is_app_function(atom.held):
+                self.annotated(atom.held, f"an annotation of {atom.held.__qualname__}, which is handed to {what}")
+            elif isinstance(atom, Written):
+                self.validated_by(self.read(atom, ANNOTATIONS), f"an annotation of a function that is handed to {what}")
+            elif isinstance(atom, WrittenClass):
+                self._library_made(Instance(atom, "typed"), atom)
             self._called_back(frozenset((atom,)), flows)
         elif isinstance(atom, Live) and isinstance(atom.held, ModuleType):
             if is_app_module(atom.held):
@@ -155,8 +182,17 @@ class Libraries(Instances):
         elif isinstance(atom, Live) and is_registry(atom.held):
             reached = module_resources({"": atom.held}, is_app_module)
             self.widen_all(reached, f"{atom.held.name!r} is handed to {what}")
+        elif isinstance(atom, Live) and is_type_expression(atom.held):
+            self._validated_expression(atom.held)
         if isinstance(atom, Instance) or (isinstance(atom, Live) and self._is_app_instance(atom.held)):
             self._escape_instance(atom, what)
+
+    def _validated_expression(self, annotation: Any) -> None:
+        """`list[Note]`, or a TypeAdapter of it: whoever has it may make notes."""
+        self.validated(annotation)
+        for cls in (get_origin(annotation), *get_args(annotation)):
+            if is_type(cls) and is_app_class(cls):
+                self._library_made(Instance(self.atom(cls), "typed"), self.atom(cls))
 
     def _escape_instance(self, atom: Atom, what: str) -> None:
         if isinstance(atom, Instance) and atom.key[1] == "guessed":
@@ -173,8 +209,11 @@ class Libraries(Instances):
         with `calls` calls functions; no other method."""
         for atom in self.deep(value):
             if isinstance(atom, Instance) or (isinstance(atom, Live) and self._is_app_instance(atom.held)):
-                if isinstance(atom, Instance) and self._has_library_base(atom.cls):
-                    self._library_made(atom, atom.cls)
+                cls = atom.cls if isinstance(atom, Instance) else self.atom(class_of(atom.held))
+                if self._has_library_base(cls):
+                    self._library_made(atom, cls)
+                elif isinstance(cls, Live) and has_schema(cls.held):
+                    self.validated(cls.held)
                 self.escaped_by_known(atom)
                 readers = frozenset(part for part in self.attribute_of(atom, "read") if isinstance(part, Bound))
                 self.call_value(readers, [UNKNOWNS], {})
@@ -184,6 +223,16 @@ class Libraries(Instances):
                 self.call_value(frozenset((atom,)), [UNKNOWNS], {})
             elif isinstance(atom, Live) and is_task(atom.held):
                 self.widen(atom.held, f"task {atom.held.name!r} is handed to {what}")
+
+    @staticmethod
+    def resources(value: Value) -> Value:
+        """The resources in a value, with the tasks, registries and modules: what cannot be written out."""
+        return frozenset(
+            atom
+            for atom in value
+            if isinstance(atom, Live)
+            and (is_resource(atom.held) or is_registry(atom.held) or isinstance(atom.held, ModuleType))
+        )
 
     def _library_call(
         self, known: bool, name: str, positional: list[Value], named: dict[str, Value], owner: Atom | None
@@ -196,6 +245,11 @@ class Libraries(Instances):
             return UNKNOWNS
         flows = frozenset(atom for atom in self.deep(given) if self.matters(atom))
         self._shuffled_by(owner, given)
+        for method in BY_METHOD.get(short, ()):
+            for atom in flows:
+                if isinstance(atom, Instance) or (isinstance(atom, Live) and self._is_app_instance(atom.held)):
+                    bound = frozenset(part for part in self.attribute_of(atom, method) if isinstance(part, Bound))
+                    self.call_value(bound, [UNKNOWNS], {})
         results: list[Value] = []
         box = Box((self.site, name), "known")
         for position, value in enumerate(positional):
@@ -212,14 +266,19 @@ class Libraries(Instances):
                 results.append(self._called_back(callables, flows))
         inner = frozenset(a for a in self.deep(given) if self.is_callable(a)) - join([*positional, *named.values()])
         results.append(self._called_back(inner, flows))
-        for atom in flows:
-            if isinstance(atom, Instance) or (isinstance(atom, Live) and self._is_app_instance(atom.held)):
-                self.escaped_by_known(atom)
+        self._looked_at_by_known(flows)
         returned = join(results)
         self.write(box, ALL, flows | returned)
         if isinstance(owner, Live) and short not in GIVING and module_of(owner.held) in DATA_MODULES:
             return returned
         return frozenset((box,)) | flows | returned
+
+    def _looked_at_by_known(self, value: Value) -> None:
+        for atom in value:
+            if isinstance(atom, Instance) or (isinstance(atom, Live) and self._is_app_instance(atom.held)):
+                self.escaped_by_known(atom)
+            elif isinstance(atom, Live) and is_type(atom.held) and is_app_class(class_of(atom.held)):
+                self.special(frozenset((atom,)), OF_METACLASSES, [])
 
     def _shuffled_by(self, owner: Atom | None, given: Value) -> None:
         """random.shuffle and heapq move what is in a list."""
@@ -265,15 +324,22 @@ class Libraries(Instances):
         return EMPTY if thing.__module__ in DATA_MODULES and thing is not object else found
 
     def _container(self, thing: type, positional: list[Value], named: dict[str, Value]) -> Value:
+        kind: Any = thing
         box = Box((self.site, thing.__name__), "plain")
         rest = self.contents(named.get("*", EMPTY))
         if thing in (map, filter):
             given = self.contents(join(positional[1:]))
             columns = [self.contents(column) for column in positional[1:]] or [rest] * 8
             self.write(box, ALL, given if thing is filter else EMPTY)
+            if thing is filter:
+                self.special(given, ("__bool__", "__len__"), [])
             returned = self.call_value(positional[0] - UNKNOWNS, columns, {}) if positional else EMPTY
             self.write(box, ALL, returned if thing is map else EMPTY)
             return frozenset((box,))
+        if issubclass(thing, dict | set | frozenset):
+            self._looked_at_by_known(self.contents(join(positional)) | self._keys_of(positional))
+        if kind is reversed:
+            self.special(join(positional), ("__reversed__", "__len__", "__getitem__"), [])
         for value in positional:
             if thing in (dict, tuple, list) and len(value) == 1:
                 self._copy(box, next(iter(value)))
@@ -294,6 +360,10 @@ class Libraries(Instances):
         for name, value in named.items():
             self.write(box, ALL if name in ("*", "**") else name, value)
         return frozenset((box,))
+
+    def _keys_of(self, positional: list[Value]) -> Value:
+        """What pairs hold of which a dict may be made."""
+        return join(self._paired_values(value) for value in positional)
 
     def _paired_values(self, value: Value) -> Value:
         """What pairs hold of which a dict may be made."""
@@ -326,9 +396,13 @@ class Libraries(Instances):
         if not callable(thing):
             return EMPTY
         module = module_of(thing)
-        name = getattr(thing, "__name__", class_of(thing).__name__)
+        name = own_attribute(thing, "__name__", class_of(thing).__name__)
         held = self.reach(thing)
-        owner = getattr(thing, "__self__", None)
+        owner = own_attribute(thing, "__self__")
+        if is_type_expression(thing):
+            self._validated_expression(thing)
+        if owner is not None and is_type_expression(owner):
+            self._validated_expression(owner)
         if is_container(owner) and not is_type(thing):
             return self._call_method(Method(self.atom(owner), name), positional, named)
         if name == "methodcaller" and isinstance(thing, types.BuiltinFunctionType):
@@ -349,38 +423,62 @@ class Libraries(Instances):
 
     def _call_method(self, atom: Method, positional: list[Value], named: dict[str, Value]) -> Value:
         owner, name = atom.owner, atom.name
-        given = join([*positional, *named.values()])
+        if name == "__get__" and positional and self.is_callable(owner):
+            # `function.__get__(instance)` is a method of it.
+            return frozenset(Bound(owner, part) for part in positional[0] if not is_type(part.held))
         if isinstance(owner, Box):
             trust = owner.trust
         elif isinstance(owner, Instance) or (isinstance(owner, Live) and self._is_app_instance(owner.held)):
             return self._inherited_method(owner, name, positional, named)
+        elif isinstance(owner, Live) and is_resource(owner.held):
+            self.given_to_portable(join([*positional, *named.values()]), f"`{name}` of {owner.held.id}")
+            return UNKNOWNS
+        elif isinstance(owner, Live) and is_type(owner.held) and name == "__subclasses__":
+            return self._subclasses(owner.held)
         else:
-            thing: Any = owner.held
-            if is_resource(thing):
-                self.given_to_portable(given, f"`{name}` of {thing.id}")
-                return UNKNOWNS
-            if is_type(thing) and is_app_class(thing):
-                self.validated(thing)
-            if is_container(thing):
-                trust = "plain"
-            else:
-                trust = "known" if class_of(thing).__module__.partition(".")[0] in KNOWN_MODULES else "foreign"
+            trust = self._trust_of(owner.held)
         if trust == "plain":
             return self._container_method(owner, name, positional, named)
-        if name in STORING and trust == "known":
+        return self._object_method(owner, trust == "known", name, positional, named)
+
+    def _trust_of(self, thing: Any) -> str:
+        """Whether a live object of a library is a container, of a known module, or of another one."""
+        if is_type(thing) and is_app_class(thing):
+            self.validated(thing)
+        if is_type_expression(thing):
+            self._validated_expression(thing)
+        if is_container(thing):
+            return "plain"
+        return "known" if class_of(thing).__module__.partition(".")[0] in KNOWN_MODULES else "foreign"
+
+    def _object_method(
+        self, owner: Atom, known: bool, name: str, positional: list[Value], named: dict[str, Value]
+    ) -> Value:
+        """A method of a library's object, which may keep what it is given, and use what it holds."""
+        given = join([*positional, *named.values()])
+        if name in STORING and known:
             self.write(owner, ALL, given)
             return EMPTY
-        result = self._library_call(trust == "known", name, positional, named, owner)
-        if trust == "known":
+        result = self._library_call(known, name, positional, named, owner)
+        if known:
             self.write(owner, ALL, frozenset(part for part in self.deep(given) if not self.is_callable(part)))
             result |= self.read_all(owner)
-        if isinstance(owner, Live):
-            for inner in self.reach(owner.held):
-                result |= self._held_by(
-                    f"`.{name}` of an object of {class_of(owner.held).__module__}", inner, [UNKNOWNS], {}
-                )
-            return result
-        return result | frozenset((owner,))
+        if not isinstance(owner, Live):
+            return result | frozenset((owner,))
+        shown = f"`.{name}` of an object of {class_of(owner.held).__module__}"
+        for inner in self.reach(owner.held):
+            if known and is_resource(inner):
+                # It only keeps it.
+                result |= self.live(inner)
+            else:
+                result |= self._held_by(shown, inner, [UNKNOWNS], {})
+        return result
+
+    def _subclasses(self, cls: Any) -> Value:
+        box = Box((self.site, "subclasses"), "plain")
+        below: list[Any] = [kind for kind in type.__subclasses__(cls) if is_app_class(kind)]
+        self.write(box, ALL, join(self.live(kind) for kind in below))
+        return frozenset((box,))
 
     def _inherited_method(self, owner: Atom, name: str, positional: list[Value], named: dict[str, Value]) -> Value:
         """A method that a class of the app has from a builtin or a library."""
@@ -403,7 +501,7 @@ class Libraries(Instances):
         self.write(owner, ALL, self.contents_of(owner))
 
     def _compared(self, owner: Atom, name: str, positional: list[Value]) -> None:
-        if name == "send":
+        if name in ("send", "asend"):
             self.write(owner, SENT, join(positional))
         if name not in COMPARING:
             return
@@ -459,4 +557,4 @@ def module_of(thing: Any) -> str:
     if isinstance(thing, FunctionType):
         # functools.wraps gives a wrapper the module of what it wraps.
         return str(thing.__globals__.get("__name__", ""))
-    return str(getattr(thing, "__module__", None) or class_of(thing).__module__)
+    return str(own_attribute(thing, "__module__") or class_of(thing).__module__)

@@ -3,6 +3,7 @@
 Live objects are looked at without running anything of theirs: a property of the app is followed like a call.
 """
 
+import enum
 import functools
 import sys
 import types
@@ -35,7 +36,7 @@ from .atoms import (
 )
 from .contents import Contents
 from .kinds import DESCRIPTORS, is_container, is_module, is_registry, is_resource, is_task, is_type
-from .sources import class_of, is_app_class, is_app_function, is_app_module, is_ours, members, plain
+from .sources import class_of, is_app_class, is_app_function, is_app_module, is_ours, members, own_attribute, plain
 from .state import CONSTANTS, module_resources
 
 HARMLESS = frozenset(
@@ -50,6 +51,11 @@ UNBOUND = (FunctionType, property, *METHODS)
 LETTERS = {"list": "dead_letters", "redrive": "redrive", "discard": "discard"}
 RUN_READS = ("record", "status", "progress", "result")
 REVEALING = ("all_handlers", "binding", "parts", "_binding")
+OF_FUNCTIONS = ("__call__", "__get__")
+"""Attributes of functions that Python makes anew each time."""
+OF_CLASSES = ("__mro__", "__bases__", "__base__")
+OF_FRAMES = ("f_globals", "f_locals", "f_back", "__globals__", "tb_frame", "gi_frame", "cr_frame")
+"""Attributes of a value of unknown type through which the names of a module can be had."""
 ABSENT = object()
 
 
@@ -83,6 +89,12 @@ class Objects(Contents):
         if isinstance(atom, Parent):
             owner, after = atom.key
             return join(self._bind(found, owner) for found in self._lookup_after(owner, after, name))
+        return self._function_attribute(atom, name)
+
+    def _function_attribute(self, atom: Atom, name: str) -> Value:
+        """An attribute of something that can be called."""
+        if isinstance(atom, Written | Bound | Part | Method) and name in OF_FUNCTIONS:
+            return frozenset((atom,)) if name == "__call__" else frozenset((Method(atom, name),))
         if isinstance(atom, Bound):
             if name == "__self__":
                 return frozenset((atom.owner,))
@@ -97,6 +109,8 @@ class Objects(Contents):
 
     def _unknown_attribute(self, name: str) -> Value:
         """UNKNOWN may be any instance that was handed to a library, or one of any class that a library made."""
+        if name in OF_FRAMES:
+            self.unclear(f"`{name}`, through which every name of a module can be had")
         found: set[Any] = {UNKNOWN} | self.read(UNKNOWN, name)
         if self.read(UNKNOWN, "escaped"):
             for atom in self.hub(("unknown", name), None, lambda: self._escaped_attribute(name)):
@@ -197,7 +211,8 @@ class Objects(Contents):
         lazy = names.get("__getattr__")
         if is_app_function(lazy):
             return self.call_value(self.live(lazy), [self.live(name)], {})
-        if is_ours(module.__name__):
+        if is_ours(module.__name__) or module.__name__ == "pydantic":
+            # They load their parts when they are asked for.
             return self.stable(module, name)
         return frozenset((UNKNOWN,))
 
@@ -253,6 +268,8 @@ class Objects(Contents):
         if name == "__dict__":
             # Its items are the attributes.
             return frozenset((owner,))
+        if name == "value" and isinstance(owner, Live) and isinstance(owner.held, enum.Enum):
+            return own | self.live(owner.held._value_)
         own |= self.read(owner, ALL)
         found = self.lookup(cls, name)
         bound = join(self._bind_safely(atom, owner) for atom in found)
@@ -303,7 +320,7 @@ class Objects(Contents):
             return self.call_value(self.live(function), [frozenset((owner,))], {})
         if isinstance(thing, functools.partialmethod):
             return self._partial_method(thing, owner)
-        if isinstance(thing, FunctionType) or hasattr(thing, "__wrapped__"):
+        if isinstance(thing, FunctionType) or own_attribute(thing, "__wrapped__") is not None:
             return self._bound_to(frozenset((found,)), owner)
         if isinstance(thing, METHODS):
             return frozenset((Method(owner, thing.__name__),))
@@ -338,9 +355,17 @@ class Objects(Contents):
     def _class_attribute(self, cls: Atom, name: str, owner: Atom) -> Value:
         """`Class.name`: functions stay unbound, classmethods are bound to the class."""
         found = self.lookup(cls, name)
+        if not found and name == "__call__":
+            return frozenset((cls,))
+        if name == "__subclasses__":
+            return frozenset((Method(cls, name),))
+        if not found and name in OF_CLASSES and isinstance(cls, Live):
+            return self.live(getattr(cls.held, name))
         if not found and isinstance(cls, Live):
             meta = self.lookup(self.atom(class_of(cls.held)), name) if is_app_class(class_of(cls.held)) else EMPTY
-            return join(self._bind(atom, owner) for atom in meta) or frozenset((UNKNOWN,))
+            return join(self._bind(atom, owner) for atom in meta) or self._fallback_of(cls, name) | frozenset(
+                (UNKNOWN,)
+            )
         return join(
             frozenset((atom,))
             if isinstance(atom, Written) or (isinstance(atom, Live) and isinstance(atom.held, UNBOUND))
@@ -348,9 +373,15 @@ class Objects(Contents):
             for atom in found
         )
 
+    def _fallback_of(self, cls: Live, name: str) -> Value:
+        """`Class.name` where only the `__getattr__` of its metaclass knows."""
+        return self.special(frozenset((cls,)), ("__getattr__",), [self.live(name)])
+
     def _library_attribute(self, atom: Live, name: str) -> Value:
         thing: Any = atom.held
         if isinstance(thing, FunctionType | types.BuiltinFunctionType | functools.partial):
+            if name in OF_FUNCTIONS:
+                return frozenset((atom,)) if name == "__call__" else frozenset((Method(atom, name),))
             return self.stable(thing, name)
         if is_container(thing):
             found: Any = class_of(thing).__dict__.get(name)
@@ -372,7 +403,11 @@ class Objects(Contents):
 
     def stable(self, thing: Any, name: str) -> Value:
         """An attribute that Python keeps; what it makes anew each time cannot be told apart and is UNKNOWN."""
-        found = getattr(thing, name, None)
-        if found is not getattr(thing, name, None):
+        try:
+            found = getattr(thing, name, None)
+            is_kept = found is getattr(thing, name, None)
+        except Exception:  # a library's proxy of something that is not there outside a request
+            return frozenset((UNKNOWN,))
+        if not is_kept:
             return frozenset((UNKNOWN,))
         return self.live(found)

@@ -10,6 +10,7 @@ from typing import Any
 
 from .atoms import (
     ALL,
+    ANNOTATIONS,
     EMPTY,
     UNKNOWN,
     UNKNOWNS,
@@ -22,11 +23,12 @@ from .atoms import (
     WrittenClass,
     join,
 )
-from .expressions import SPECIAL, Expressions
+from .expressions import COMPARED, SPECIAL, Expressions
 from .kinds import is_container, is_type
 from .relevance import Filled, Relevance
 from .sources import class_of, is_app_class, is_app_module, members
 from .state import Call, Code
+from .trees import children, walk
 from .variables import Frame
 
 MOST_LOOPS = 4
@@ -86,6 +88,9 @@ class Analysis(Expressions):
             return frame.returned
         box = Box((call.place, "generator"), "plain")
         self.write(box, ALL, frame.yielded | frame.returned)
+        if frame.returned - UNKNOWNS and self.carries([frame.returned]):
+            # StopIteration has it as `value`.
+            self.write(UNKNOWN, "value", frame.returned)
         return frozenset((box,))
 
     def block(self, statements: list[ast.stmt]) -> None:
@@ -98,7 +103,7 @@ class Analysis(Expressions):
         if method is not None:
             method(node)
             return
-        for part in ast.iter_child_nodes(node):
+        for part in children(node):
             if isinstance(part, ast.expr):
                 self.expression(part)
 
@@ -111,12 +116,14 @@ class Analysis(Expressions):
             self.assign(target, value)
 
     def _do_AnnAssign(self, node: ast.AnnAssign) -> None:  # noqa: N802
+        if self.frame.cls is not None:
+            self.write(self.frame.cls, ANNOTATIONS, self.annotation(node.annotation))
         if node.value is not None:
             self.assign(node.target, self.expression(node.value))
 
     def _do_AugAssign(self, node: ast.AugAssign) -> None:  # noqa: N802
         before, added = self.expression(self._as_load(node.target)), self.expression(node.value)
-        made = self._special(before | added, SPECIAL[type(node.op)], [before | added])
+        made = self.special(before | added, SPECIAL[type(node.op)], [before | added])
         for atom in before:
             if isinstance(atom, Box) or (isinstance(atom, Live) and isinstance(atom.held, list | dict | set)):
                 self.write(atom, ALL, self.contents(added))
@@ -132,9 +139,10 @@ class Analysis(Expressions):
                 for atom in self.expression(target.value):
                     if isinstance(atom, Box) or (isinstance(atom, Live) and is_container(atom.held)):
                         self.shuffle(atom)
-                self._special(self.expression(target.value), ("__delitem__",), [self.expression(target.slice)])
+                self.special(self.expression(target.value), ("__delitem__",), [self.expression(target.slice)])
             elif isinstance(target, ast.Attribute):
-                self._special(self.expression(target.value), ("__delattr__",), [self.live(target.attr)])
+                for atom in self.expression(target.value):
+                    self.delete_attribute(atom, target.attr)
 
     def _do_If(self, node: ast.If) -> None:  # noqa: N802
         self._truth(self.expression(node.test))
@@ -183,8 +191,8 @@ class Analysis(Expressions):
     def _do_With(self, node: ast.With | ast.AsyncWith) -> None:  # noqa: N802
         for item in node.items:
             manager = self.expression(item.context_expr)
-            entered = self._special(manager, ("__enter__", "__aenter__"), [])
-            self._special(manager, ("__exit__", "__aexit__"), [EMPTY, EMPTY, EMPTY])
+            entered = self.special(manager, ("__enter__", "__aenter__"), [])
+            self.special(manager, ("__exit__", "__aexit__"), [EMPTY, EMPTY, EMPTY])
             if item.optional_vars is not None:
                 others = frozenset(
                     atom
@@ -254,7 +262,7 @@ class Analysis(Expressions):
         after = [dict(before)]
         for case in node.cases:
             frame.env = dict(before)
-            for part in ast.walk(case.pattern):
+            for part in walk(case.pattern):
                 self._match(part, subject, everything)
             self.expression(case.guard)
             self.block(case.body)
@@ -263,7 +271,7 @@ class Analysis(Expressions):
 
     def _match(self, part: ast.AST, subject: Value, everything: Value) -> None:
         if isinstance(part, ast.MatchClass):
-            self._special(self.expression(part.cls), ("__instancecheck__",), [subject])
+            self.special(self.expression(part.cls), ("__instancecheck__",), [subject])
             for name in part.kwd_attrs:
                 found = self.attribute(everything, name)
                 for pattern in part.kwd_patterns:
@@ -272,6 +280,9 @@ class Analysis(Expressions):
             for atom in everything:
                 if isinstance(atom, Live) and is_app_class(class_of(atom.held)):
                     fields |= join(self.live(value) for value in members(atom.held).values())
+            for atom in everything:
+                for name in self._match_names(atom):
+                    fields |= self.attribute_of(atom, name)
             for pattern in part.patterns:
                 self._match(pattern, subject, fields | everything)
         if isinstance(part, ast.MatchAs | ast.MatchStar) and part.name:
@@ -279,7 +290,22 @@ class Analysis(Expressions):
         elif isinstance(part, ast.MatchMapping) and part.rest:
             self.set_name(part.rest, everything)
         elif isinstance(part, ast.MatchValue):
-            self.expression(part.value)
+            compared = subject | everything | self.expression(part.value)
+            self.special(compared, COMPARED, [compared])
+        if isinstance(part, ast.MatchSequence):
+            self.special(subject | everything, ("__len__", "__getitem__", "__iter__"), [UNKNOWNS])
+        elif isinstance(part, ast.MatchMapping):
+            self.special(subject | everything, ("get", "keys", "__len__", "__getitem__", "__iter__"), [UNKNOWNS])
+
+    def _match_names(self, atom: Atom) -> set[str]:
+        """The attributes of an instance that patterns without names stand for."""
+        cls = atom.cls if isinstance(atom, Instance) else None
+        if isinstance(atom, Live) and is_app_class(class_of(atom.held)):
+            cls = self.atom(class_of(atom.held))
+        if cls is None:
+            return set()
+        listed = self.contents(self.lookup(cls, "__match_args__"))
+        return {part.held for part in listed if isinstance(part, Live) and class_of(part.held) is str}
 
     def _do_Assert(self, node: ast.Assert) -> None:  # noqa: N802
         self._truth(self.expression(node.test))
@@ -370,8 +396,6 @@ class Analysis(Expressions):
 
     def _do_ClassDef(self, node: ast.ClassDef) -> None:  # noqa: N802
         bases = join(self.expression(base) for base in node.bases)
-        for keyword in node.keywords:
-            self.expression(keyword.value)
         kinds = tuple(
             atom for atom in bases if isinstance(atom, WrittenClass) or (isinstance(atom, Live) and is_type(atom.held))
         )
@@ -382,6 +406,7 @@ class Analysis(Expressions):
             self.block(node.body)
         finally:
             frame.cls = kept
+        self.class_made(cls, {keyword.arg: self.expression(keyword.value) for keyword in node.keywords if keyword.arg})
         made: Value = frozenset((cls,))
         for decorator in reversed(node.decorator_list):
             given = self.expression(decorator)

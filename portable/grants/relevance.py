@@ -6,24 +6,48 @@ function matters.
 """
 
 import dis
+import enum
 import functools
 import importlib.util
+import inspect
 import sys
 import types
+from itertools import pairwise
 from opcode import opmap
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_origin
 
 from portable.binding import Registry, Resource
 
-from .kinds import is_container, is_registry, is_resource, is_type, referents
-from .schemas import has_schema, hooks_of
-from .sources import class_of, is_app_class, is_app_function, is_app_module, is_ours, members, plain
+from .kinds import is_container, is_registry, is_resource, is_type, reached_from, referents
+from .schemas import Hook, Unreadable, hooks_of, is_type_expression, may_be_validated, validated_call
+from .sources import class_of, is_app_class, is_app_function, is_app_module, is_ours, members, own_attribute, plain
 from .state import module_resources
 
 REVEALING = frozenset(("eval", "exec", "globals", "vars", "locals", "__import__", "import_module", "compile"))
+REVEALING_ATTRIBUTES = frozenset(
+    (
+        *("import_module", "modules", "_getframe", "currentframe", "stack", "f_globals", "f_locals", "__globals__"),
+        *("locate", "resolve_name", "get_objects", "get_referrers", "run_module", "run_path", "__subclasses__"),
+        *("__closure__", "__defaults__", "__kwdefaults__", "exec_module", "load"),
+    )
+)
 PLAIN = (str, bytes, int, float, type(None), CodeType)
-IMPORT_NAME = opmap["IMPORT_NAME"]
+IMPORT_NAME, EXTENDED_ARG = opmap["IMPORT_NAME"], opmap["EXTENDED_ARG"]
+HAS_NAME = frozenset(dis.hasname)
+LOADING = frozenset((opmap["LOAD_GLOBAL"], opmap["LOAD_NAME"]))
+READABLE = frozenset(((3, 11), (3, 12), (3, 13)))
+"""Versions of Python whose instructions `named_quickly` was compared with `dis` for."""
+SHIFTS = {
+    opmap[operation]: bits
+    for operation, bits in (
+        ("LOAD_GLOBAL", 1),
+        ("LOAD_ATTR", 1 if sys.version_info >= (3, 12) else 0),
+        ("LOAD_SUPER_ATTR", 2),
+    )
+    if operation in opmap
+}
+"""Low bits of an argument that say something else: https://docs.python.org/3/library/dis.html."""
 MOST_ELEMENTS = 2000
 UNINTERESTING = frozenset(
     (
@@ -60,7 +84,8 @@ class Relevance:
         self._known: dict[FunctionType, bool] = {}
         self._modules: dict[str, bool] = {}
         self._classes: dict[type, bool] = {}
-        self._hooks: dict[type, list[Any]] = {}
+        self._reached: dict[int, tuple[Any, list[Any]]] = {}
+        self._hooks: dict[int, tuple[Any, list[Hook] | Unreadable]] = {}
         self._names: set[str] = set(filled.attributes)
         """Names of methods that matter, and of such fields: `x.name` may be one of them."""
         functions = functions_of(modules)
@@ -102,17 +127,28 @@ class Relevance:
             if is_app_class(base)
             for name, value in members(base).items()
             if name not in UNINTERESTING
-            for inner in (inner_functions(value) or ([] if is_type(value) else [value]))
-        ) or any(self.thing(hook) for hook in self._hooks_of(cls))
+            for inner in parts_of_class(value)
+        ) or (may_be_validated(cls) and self._validates(cls))
 
-    def _hooks_of(self, cls: type) -> list[Any]:
-        """What pydantic calls when it makes a model: also functions that the class itself does not hold."""
-        if not has_schema(cls):
-            return []
-        known = self._hooks.get(cls)
-        if known is None:
-            known = self._hooks[cls] = [hook.function for hook in hooks_of(cls) if hook.function is not None]
-        return known
+    def hooks(self, annotation: Any) -> list[Hook]:
+        """What pydantic calls when it makes values of a type: also functions that no class holds. Raises Unreadable."""
+        known = self._hooks.get(id(annotation))
+        if known is None or known[0] is not annotation:
+            try:
+                found: list[Hook] | Unreadable = hooks_of(annotation)
+            except Unreadable as error:
+                found = error
+            known = self._hooks[id(annotation)] = (annotation, found)
+        if isinstance(known[1], Unreadable):
+            raise known[1]
+        return known[1]
+
+    def _validates(self, annotation: Any, depth: int = 0) -> bool:
+        """Whether making values of a type may reach a resource."""
+        try:
+            return any(self.thing(hook.function or hook.owner, depth + 1) for hook in self.hooks(annotation))
+        except Unreadable:
+            return True
 
     def _test(self, function: FunctionType) -> bool:
         if self._filled.anywhere:
@@ -135,7 +171,7 @@ class Relevance:
                 return True
             if (id(names), name) in self._filled.names or (name in names and self.thing(names[name])):
                 return True
-        if any(name in self._names or name == "import_module" for name in others):
+        if any(name in self._names or name in REVEALING_ATTRIBUTES for name in others):
             return True
         if IMPORT_NAME in code.co_code[::2] and self._imports(code, names):
             return True
@@ -189,19 +225,21 @@ class Relevance:
                 return True
             if is_app_function(thing):
                 return self._function_now(thing)
+            if depth < 4 and any(self._validates(annotation, depth) for annotation in validated_call(thing)):
+                return True
             # What `idempotent` wraps keeps records in the framework's own table.
             return is_idempotent(thing) or (depth < 4 and self._held(thing, depth))
         if is_type(thing):
             return is_app_class(thing) and (
                 any(
-                    inner in self._matters if isinstance(inner, FunctionType) else self.thing(inner, depth + 1)
+                    self._function_now(inner) if isinstance(inner, FunctionType) else self.thing(inner, depth + 1)
                     for base in (*thing.__mro__, class_of(thing))
                     if is_app_class(base)
                     for name, value in members(base).items()
                     if name not in UNINTERESTING and depth < 4
-                    for inner in (inner_functions(value) or ([] if is_type(value) else [value]))
+                    for inner in parts_of_class(value)
                 )
-                or (depth < 4 and any(self.thing(hook, depth + 1) for hook in self._hooks_of(thing)))
+                or (depth < 4 and may_be_validated(thing) and self._validates(thing, depth))
             )
         return depth < 4 and self._object(thing, depth)
 
@@ -227,12 +265,22 @@ class Relevance:
             return len(values) > MOST_ELEMENTS or any(self.thing(value, depth + 1) for value in values)
         if is_app_class(class_of(thing)) and self.thing(class_of(thing), depth + 1):
             return True
+        if is_type_expression(thing) and self._type_expression(thing, depth):
+            return True
         if is_ours(class_of(thing).__module__):
             return False
         return self._held(thing, depth)
 
+    def _type_expression(self, thing: Any, depth: int) -> bool:
+        """`list[Note]` in a variable: what may be made of it, and what it names."""
+        arguments: list[Any] = [get_origin(thing), *get_args(thing)]
+        return any(is_type(part) and self.thing(part, depth + 1) for part in arguments) or self._validates(thing, depth)
+
     def _held(self, thing: Any, depth: int) -> bool:
-        return any(self.thing(part, depth + 1) for part in referents(thing) if not isinstance(part, type | ModuleType))
+        kept = self._reached.get(id(thing))
+        if kept is None or kept[0] is not thing:
+            kept = self._reached[id(thing)] = (thing, reached_from(thing))
+        return any(self.thing(part, depth + 1) for part in kept[1])
 
     def _module(self, module: ModuleType) -> bool:
         known = self._modules.get(module.__name__)
@@ -259,17 +307,47 @@ def split_names(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
     """The names of `co_names` that are global variables, and the others: attributes and modules."""
     known = _split.get(code)
     if known is None:
-        loaded = frozenset(
-            str(instruction.argval)
-            for instruction in dis.get_instructions(code)
-            if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME")
-        )
-        others = frozenset(
-            str(instruction.argval)
-            for instruction in dis.get_instructions(code)
-            if instruction.opcode in dis.hasname and instruction.opname not in ("LOAD_GLOBAL", "LOAD_NAME")
-        )
-        known = _split[code] = (loaded, others)
+        named = named_quickly(code) if sys.version_info[:2] in READABLE else named_by_dis(code)
+        loaded = frozenset(name for operation, name in named if operation in LOADING)
+        known = _split[code] = (loaded, frozenset(name for operation, name in named if operation not in LOADING))
+    return known
+
+
+def named_by_dis(code: CodeType) -> set[tuple[int, str]]:
+    """The instructions of a function that have a name of `co_names`: operation and name."""
+    return {(one.opcode, str(one.argval)) for one in dis.get_instructions(code) if one.opcode in dis.hasname}
+
+
+def named_quickly(code: CodeType) -> set[tuple[int, str]]:
+    """The same, where we know how the argument of an instruction is made of the name's number.
+
+    To let `dis` take instructions apart is a tenth of an analysis.
+    """
+    names = code.co_names
+    found: set[tuple[int, str]] = set()
+    if not names:
+        return found
+    high = 0
+    raw = code.co_code
+    for operation, low in zip(raw[::2], raw[1::2], strict=True):
+        if operation in HAS_NAME:
+            found.add((operation, names[(high | low) >> SHIFTS.get(operation, 0)]))
+        high = (high | low) << 8 if operation == EXTENDED_ARG else 0
+    return found
+
+
+_receiving: dict[CodeType, bool] = {}
+
+
+def receives(code: CodeType) -> bool:
+    """Whether it is a generator that does something with what is sent into it: that may be a resource."""
+    known = _receiving.get(code)
+    if known is None:
+        known = False
+        if code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
+            names = [step.opname for step in dis.get_instructions(code) if step.opname not in ("RESUME", "CACHE")]
+            known = any(name == "YIELD_VALUE" and after != "POP_TOP" for name, after in pairwise(names))
+        _receiving[code] = known
     return known
 
 
@@ -290,11 +368,21 @@ def inner_functions(value: Any) -> list[Any]:
     inner: Any = plain(value)
     found = [inner]
     for name in ("wrapped", "__wrapped__", "func"):
-        held = getattr(inner, name, None) if not is_type(inner) else None
-        if held is not None:
-            found.append(plain(held))
-            found.append(getattr(plain(held), "__wrapped__", None))
+        kept = own_attribute(inner, name) if not is_type(inner) else None
+        if kept is not None:
+            found.append(plain(kept))
+            found.append(own_attribute(plain(kept), "__wrapped__"))
     return [part for part in found if isinstance(part, FunctionType)]
+
+
+def parts_of_class(value: Any) -> list[Any]:
+    """The functions behind an attribute of a class, and what else it holds: the arguments of a partialmethod."""
+    found = inner_functions(value)
+    if not is_type(value) and not isinstance(value, FunctionType | staticmethod | classmethod | property):
+        found.append(value)
+    if isinstance(value, enum.Enum):
+        found.append(value._value_)
+    return found
 
 
 DEPTH = 4

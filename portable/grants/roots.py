@@ -1,24 +1,26 @@
 """From an App to what each of its handlers may reach."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple, cast, get_type_hints
 
 from portable.app import App, Service
-from portable.binding import Handler, Resource
+from portable.binding import Handler
 from portable.context import Context
+from portable.dead_letters import DeadLetters
 from portable.errors import Location
 from portable.permissions import uses_line
 from portable.specs import Delivery, GrantSpec, Route, WideningSpec
 
 from .atoms import EMPTY, UNKNOWN, Value
-from .kinds import is_type
+from .calls import failure
+from .kinds import is_filled, is_type
 from .reading import Analysis
-from .relevance import NOTHING_FILLED, Relevance
-from .sources import class_of, is_app_class, is_app_function, is_app_module, members
-from .state import Call, Use
+from .relevance import NOTHING_FILLED, Relevance, inner_functions
+from .sources import class_of, is_app_class, is_app_function, is_app_module, members, own_attribute
+from .state import Call, Use, Widening
 
 MOST_STEPS = 100_000
 MOST_TIMES = 20
@@ -40,15 +42,29 @@ class Root(NamedTuple):
     handler: Handler | None
 
 
-def analyse(app: App) -> Derived:
-    """Follows the code of every handler. Pure but for importing modules of the app that functions import."""
+def analyse(app: App, between: Callable[[], None] | None = None) -> Derived:
+    """Follows the code of every handler. Pure but for importing modules of the app that functions import.
+
+    What it fails at is reported, and widens the handler's grants to all resources: it does not raise.
+    """
+    try:
+        return follow(app, between)
+    except Exception as error:  # the process goes on without the analysis, and check tells of it
+        return unfollowed(app, failure(error))
+
+
+def follow(app: App, between: Callable[[], None] | None) -> Derived:
+    """The grants of every handler, by its code."""
     modules = app_modules(app)
     roots: list[Root] = []
     filled = NOTHING_FILLED
     for _ in range(MOST_TIMES):
-        relevance = Relevance(modules, filled)
-        classes = [cls for cls in classes_of(modules) if relevance.cls(cls)]
+        seen = {**modules, "": handlers_of(app)}
+        relevance = Relevance(seen, filled)
+        classes = [cls for cls in classes_of(seen) if relevance.cls(cls)]
         analysis = Analysis(classes, relevance, set(modules))
+        analysis.between = between
+        analysis.everything = tuple(verbs_by_id(app))
         roots = list(roots_of(app, analysis))
         settle(analysis, roots, app)
         found = analysis.filled()
@@ -92,7 +108,10 @@ def enter_handler(analysis: Analysis, app: App, part: Service, handler: Handler)
     if handler.spec.uses is None:
         start_at(analysis, handler.spec.location)
         function: Any = handler.function
-        analysis.call_value(analysis.live(function), [], arguments_of(analysis, function))
+        answer = analysis.call_value(analysis.live(function), [], arguments_of(analysis, function))
+        if isinstance(handler.spec.trigger, Route):
+            # The answer is written out.
+            analysis.given_to_portable(answer - analysis.resources(answer), "the answer")
         if isinstance(handler.spec.trigger, Route):
             enter_middleware(analysis, app, part)
     return EMPTY
@@ -119,6 +138,7 @@ def enter_mount(analysis: Analysis, app: App, part: Service, location: Location,
         if is_app_function(held):
             count = held.__code__.co_argcount + held.__code__.co_kwonlyargcount
             analysis.call_value(analysis.live(held), [unknown] * count, {"**": unknown})
+            analysis.annotated(held)
         else:
             analysis.escape(analysis.live(held), "a mounted application")
     return EMPTY
@@ -127,17 +147,18 @@ def enter_mount(analysis: Analysis, app: App, part: Service, location: Location,
 def arguments_of(analysis: Analysis, function: Any) -> dict[str, Value]:
     """What the framework makes of a request or a payload for each parameter, by its annotation."""
     inner = function
-    while hasattr(inner, "__wrapped__"):
-        inner = inner.__wrapped__
-    inner = getattr(inner, "__func__", inner)
+    while own_attribute(inner, "__wrapped__") is not None:
+        inner = own_attribute(inner, "__wrapped__")
+    inner = own_attribute(inner, "__func__", inner)
     if not isinstance(inner, FunctionType):
         call = members(class_of(inner)).get("__call__")
         if not isinstance(call, FunctionType):
             return {}
         inner = call
     try:
-        hints = get_type_hints(inner)
         whole = get_type_hints(inner, include_extras=True)
+        # Classes alone have nothing that could be left out of them.
+        hints = whole if all(is_type(one) for one in whole.values()) else get_type_hints(inner)
     except (NameError, TypeError, AttributeError):
         hints = whole = {}
     code = inner.__code__
@@ -190,9 +211,35 @@ def app_modules(app: App, more: set[str] | None = None) -> dict[str, ModuleType]
             if isinstance(value, ModuleType):
                 stack.append(value.__name__)
             elif isinstance(value, FunctionType | type) or hasattr(class_of(value), "__module__"):
-                module_name = getattr(value, "__module__", None)
+                module_name = own_attribute(value, "__module__")
                 stack.append(str(module_name if isinstance(module_name, str) else class_of(value).__module__))
     return found
+
+
+def handlers_of(app: App) -> ModuleType:
+    """Handlers, and the classes and functions in the variables around them, as if they were a module of the app.
+
+    An app that is made by a function has them nowhere else.
+    """
+    made = ModuleType("")
+    stack: list[Any] = []
+    for part in app.parts():
+        stack += [handler.function for handler in part.handlers.values()]
+        stack += part.middlewares
+    seen: set[int] = set()
+    while stack:
+        value = stack.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if not is_type(value) and is_app_class(class_of(value)):
+            stack.append(class_of(value))
+        for function in [value, *(members(value).values() if is_type(value) else ())]:
+            for inner in inner_functions(function):
+                stack += [cell.cell_contents for cell in inner.__closure__ or () if is_filled(cell)]
+        if is_type(value) or inner_functions(value):
+            setattr(made, f"_{len(seen)}", value)
+    return made
 
 
 def locations(app: App) -> Iterator[Location]:
@@ -218,7 +265,7 @@ def classes_of(modules: dict[str, ModuleType]) -> list[type]:
 
 def collect(app: App, roots: list[Root]) -> Derived:
     """The grants of every root, and every widening once with what to write instead."""
-    verbs = {resource.id: verbs_of(resource) for part in app.parts() for resource in part.resources.values()}
+    verbs = verbs_by_id(app)
     grants: list[GrantSpec] = []
     widenings: list[WideningSpec] = []
     for root in roots:
@@ -231,13 +278,37 @@ def collect(app: App, roots: list[Root]) -> Derived:
             sure, doubtful = reached(root.call)
             add_exact(root, sure, found)
             reports = add_widened(root, sure, doubtful, found, verbs)
-            instead = proposal(app, found)
-            widenings.extend(report._replace(instead=instead) for report in reports)
+            if reports:
+                instead = proposal(app, found)
+                widenings.extend(report._replace(instead=instead) for report in reports)
         grants.extend(found.values())
     return Derived(
         tuple(sorted(grants, key=lambda grant: (grant.handler, grant.resource, grant.verb))),
         tuple(sorted(set(widenings))),
     )
+
+
+def unfollowed(app: App, what: str) -> Derived:
+    """The grants of an app whose code cannot be followed at all: every verb of everything, but where `uses=` says."""
+    roots = [
+        Root(root.name, Call(root.name), root.location, root.handler)
+        for root in roots_of(app, Analysis([], Relevance({}), set()))
+    ]
+    for root in roots:
+        root.call.widenings.update(
+            Widening(resource, root.location.file, root.location.line, what) for resource in verbs_by_id(app)
+        )
+    return collect(app, roots)
+
+
+def verbs_by_id(app: App) -> dict[str, tuple[str, ...]]:
+    """The verbs of everything that grants can be for: resources, dead letters, and the records of `idempotent`."""
+    found = {resource.id: resource.verbs for part in app.parts() for resource in part.resources.values()}
+    for part in app.parts():
+        for name, handler in part.handlers.items():
+            if not isinstance(handler.spec.trigger, Route):
+                found[f"{DeadLetters.kind}:{part.qualify(name)}"] = DeadLetters.verbs
+    return {**found, "state": ("idempotent",)}
 
 
 def proposal(app: App, found: dict[tuple[str, str], GrantSpec]) -> str:
@@ -252,10 +323,6 @@ def proposal(app: App, found: dict[tuple[str, str], GrantSpec]) -> str:
         if grant.how == "widened" and not any(g.how == "exact" and g.resource == resource for g in found.values()):
             wanted.setdefault(resource, []).append(verb)
     return uses_line(app, wanted, handler)
-
-
-def verbs_of(resource: Resource[Any]) -> tuple[str, ...]:
-    return resource.verbs
 
 
 def implied(root: Root, found: dict[tuple[str, str], GrantSpec]) -> None:

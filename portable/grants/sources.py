@@ -4,6 +4,8 @@ Only files that are neither portable's own, nor the standard library's, nor an i
 """
 
 import ast
+import functools
+import inspect
 import os
 import site
 import sys
@@ -11,8 +13,10 @@ import sysconfig
 import tokenize
 import weakref
 from collections.abc import Mapping
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple, cast
+
+from .trees import children, walk
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -32,6 +36,7 @@ INSTALLED = installed_folders()
 SUITE = "portable.testing.conformance"
 """Its tests declare apps: what is in it counts as theirs, wherever it is installed."""
 SUITE_FOLDER = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "testing", "conformance")) + os.sep
+COMPUTED = (property, functools.cached_property, classmethod, staticmethod)
 _known_files: dict[str, bool] = {}
 
 
@@ -112,6 +117,20 @@ def members(thing: Any) -> Mapping[str, Any]:
         return {}
 
 
+def own_attribute(thing: Any, name: str, default: Any = None) -> Any:
+    """An attribute that an object has, as `getattr` gives it, but without running code of the app's."""
+    kind = class_of(thing)
+    if kind is FunctionType or kind is ModuleType:
+        return members(thing).get(name, default) if kind is ModuleType else getattr(thing, name, default)
+    if not is_app_class(kind):
+        try:
+            return getattr(thing, name, default)
+        except Exception:  # a library's proxy of something that is not there outside a request
+            return default
+    found: Any = inspect.getattr_static(thing, name, default)
+    return found if class_of(found) not in COMPUTED else default
+
+
 def class_of(thing: object) -> type[Any]:
     """`type(thing)`, of any type."""
     return type(thing)
@@ -135,9 +154,11 @@ class Source:
         with tokenize.open(file) as opened:
             self.tree: ast.Module = ast.parse(opened.read(), file)
         self.by_line: dict[int, list[Definition]] = {}
-        mark_private(self.tree, "")
-        for node in ast.walk(self.tree):
-            if isinstance(node, DEFINITIONS):
+        for node in walk(self.tree):
+            if isinstance(node, ast.ClassDef):
+                # Outer classes come first, and a name that was marked is not marked again.
+                mark_private(node, node.name)
+            elif isinstance(node, DEFINITIONS):
                 decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
                 line = decorators[0].lineno if decorators else node.lineno
                 self.by_line.setdefault(line, []).append(node)
@@ -150,13 +171,13 @@ class Source:
 
 
 def mark_private(node: ast.AST, cls: str) -> None:
-    """Gives private names (`self.__table`) the form that they have at run time, with their class in front."""
-    for part in ast.iter_child_nodes(node):
-        if cls and isinstance(part, ast.Attribute):
+    """Gives private names (`self.__table`) in a class the form that they have at run time, with the class in front."""
+    for part in children(node):
+        if isinstance(part, ast.Attribute):
             part.attr = mangled(part.attr, cls)
-        elif cls and isinstance(part, ast.Name):
+        elif isinstance(part, ast.Name):
             part.id = mangled(part.id, cls)
-        elif cls and isinstance(part, ast.arg):
+        elif isinstance(part, ast.arg):
             part.arg = mangled(part.arg, cls)
         mark_private(part, part.name if isinstance(part, ast.ClassDef) else cls)
 
@@ -228,6 +249,11 @@ def scope_of(node: Definition) -> Scope:
     body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
     while body:
         part = body.pop()
+        if type(part) is ast.Name:
+            # Most of a function are names, and so each is asked the least.
+            if type(part.ctx) is ast.Store:
+                own.add(part.id)
+            continue
         if isinstance(part, DEFINITIONS):
             if not isinstance(part, ast.Lambda):
                 own.add(part.name)
@@ -246,16 +272,20 @@ def scope_of(node: Definition) -> Scope:
             outer_names.update(part.names)
         elif isinstance(part, ast.Yield | ast.YieldFrom):
             generator = True
-        own.update(bound_names(part))
-        body.extend(ast.iter_child_nodes(part))
+        elif isinstance(part, BINDING):
+            own.update(bound_names(part))
+        body += children(part)
     own -= global_names | outer_names
     return Scope(frozenset(own), frozenset(own & inner), frozenset(global_names), frozenset(outer_names), generator)
 
 
+BINDING = (ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping)
+
+
 def bound_names(node: ast.AST) -> list[str]:
     """The names that one node binds by itself."""
-    if isinstance(node, ast.Name):
-        return [node.id] if isinstance(node.ctx, ast.Store) else []
+    if type(node) is ast.Name:
+        return [node.id] if type(node.ctx) is ast.Store else []
     if isinstance(node, ast.Import):
         return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
     if isinstance(node, ast.ImportFrom):
@@ -270,7 +300,7 @@ def bound_names(node: ast.AST) -> list[str]:
 def used_names(node: ast.AST) -> set[str]:
     """Every name in a definition, and those that it takes from outside by name."""
     found: set[str] = set()
-    for part in ast.walk(node):
+    for part in walk(node):
         if isinstance(part, ast.Name):
             found.add(part.id)
         elif isinstance(part, ast.Nonlocal):

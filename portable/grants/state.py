@@ -12,7 +12,7 @@ from portable.binding import Resource
 
 from .atoms import EMPTY, Atom, Live, Value
 from .kinds import is_registry, is_resource, is_type
-from .sources import Definition, Scope, class_of, members
+from .sources import Definition, Scope, class_of, members, own_attribute
 
 MOST_CALLS = 24
 """Calls of one function with different arguments that are told apart; further ones are taken together."""
@@ -114,6 +114,10 @@ class State:
         self.file: str = ""
         self.line: int = 0
         self.escaped: set[Atom] = set()
+        self.between: Callable[[], None] | None = None
+        """Called before each step: a thread that derives ahead lets others go first."""
+        self.everything: tuple[str, ...] = ()
+        """The ids of all resources of the app: what a call may use that the analysis fails at."""
         self._kept: dict[int, Any] = {}
 
     # The heap
@@ -177,11 +181,19 @@ class State:
 
     def widen(self, resource: Resource[Any], what: str) -> None:
         """Counts every verb of a resource, since `what` cannot be followed."""
-        self.call.widenings.add(Widening(resource.id, self.file, self.line, what))
+        self.widen_id(resource.id, what)
+
+    def widen_id(self, resource: str, what: str) -> None:
+        self.call.widenings.add(Widening(resource, self.file, self.line, what))
 
     def widen_all(self, resources: Iterable[Resource[Any]], what: str) -> None:
         for resource in resources:
             self.widen(resource, what)
+
+    def widen_everything(self, what: str) -> None:
+        """Counts every verb of every resource: nothing can be told of what is gone through now."""
+        for resource in self.everything:
+            self.widen_id(resource, what)
 
     def follow(self, call: Call, doubt: str | None) -> None:
         """Notes that the current call makes another one, or with a `doubt` that it may."""
@@ -234,7 +246,7 @@ def parts_of(thing: Any) -> list[Any]:
     if isinstance(thing, FunctionType):
         module = sys.modules.get(thing.__module__ or "")
         return [module] if module is not None else []
-    inner = getattr(thing, "__self__", None)
+    inner = own_attribute(thing, "__self__")
     if inner is not None:
         return [inner]
     if is_type(thing):

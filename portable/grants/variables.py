@@ -5,12 +5,13 @@ Variables are followed in order. Those that an inner function sees are kept on t
 
 import ast
 import builtins
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from .atoms import (
     ALL,
     EMPTY,
+    UNKNOWN,
     Atom,
     Bound,
     Box,
@@ -21,9 +22,11 @@ from .atoms import (
     join,
 )
 from .calls import Calls
-from .kinds import is_type
-from .sources import class_of, is_app_class, is_app_function, members
-from .state import Code, constant
+from .instances import HANDED_ON
+from .kinds import is_container, is_registry, is_resource, is_type
+from .libraries import KNOWN_MODULES
+from .sources import class_of, is_app_class, is_app_function, is_app_module, members
+from .state import CONSTANTS, Code, constant
 
 
 class Frame:
@@ -123,7 +126,7 @@ class Variables(Calls):
             self.set_name(target.id, value)
         elif isinstance(target, ast.Attribute):
             for atom in self.expression(target.value):
-                self._set_attribute(atom, target.attr, value)
+                self.set_attribute(atom, target.attr, value)
         elif isinstance(target, ast.Subscript):
             self._set_item(self.expression(target.value), self.expression(target.slice), value)
         elif isinstance(target, ast.Starred):
@@ -148,7 +151,7 @@ class Variables(Calls):
             return self.read(atom, name) | self.read(atom, ALL)
         return self.contents_of(atom)
 
-    def _set_attribute(self, atom: Atom, name: str, value: Value) -> None:
+    def set_attribute(self, atom: Atom, name: str, value: Value, *, plainly: bool = False) -> None:
         is_module = isinstance(atom, Live) and isinstance(atom.held, ModuleType)
         self.write(self.atom(members(atom.held)) if is_module else atom, name, value)
         cls: Atom | None = None
@@ -157,20 +160,49 @@ class Variables(Calls):
         elif isinstance(atom, Live) and is_app_class(class_of(atom.held)):
             cls = self.atom(class_of(atom.held))
         if cls is None:
+            self._kept_by_library(atom, name, value)
             return
+        self._described(cls, atom, name, "fset", "__set__", [value])
+        if not plainly:
+            self.special(frozenset((atom,)), ("__setattr__",), [self.live(name), value])
+
+    def _kept_by_library(self, atom: Atom, name: str, value: Value) -> None:
+        """An attribute of a library's object or module: a function or an object in it may be used by the library."""
+        if isinstance(atom, Live):
+            thing: Any = atom.held
+            if is_resource(thing) or is_registry(thing) or is_container(thing) or isinstance(thing, FunctionType):
+                return
+            if is_app_module(thing) if isinstance(thing, ModuleType) else self.is_apps_own(thing):
+                return
+        elif atom is not UNKNOWN:
+            return
+        self.escape(self.deep(value) - self.resources(self.deep(value)), f"a library, as `.{name}` of an object of it")
+
+    @staticmethod
+    def is_apps_own(thing: Any) -> bool:
+        """Whether an object only keeps what it is given: of the app's class, or one of the known modules."""
+        kind: Any = thing if is_type(thing) else class_of(thing)
+        return is_app_class(kind) or kind.__module__.partition(".")[0] in KNOWN_MODULES
+
+    def delete_attribute(self, atom: Atom, name: str) -> None:
+        cls = atom.cls if isinstance(atom, Instance) else None
+        if isinstance(atom, Live) and is_app_class(class_of(atom.held)):
+            cls = self.atom(class_of(atom.held))
+        if cls is not None:
+            self._described(cls, atom, name, "fdel", "__delete__", [])
+            self.special(frozenset((atom,)), ("__delattr__",), [self.live(name)])
+
+    def _described(
+        self, cls: Atom, owner: Atom, name: str, of_property: str, of_descriptor: str, arguments: list[Value]
+    ) -> None:
+        """What a property or a descriptor does when its attribute is set or deleted."""
         for found in self.lookup(cls, name):
-            setter: Any = None
             if isinstance(found, Live) and isinstance(found.held, property):
-                setter = found.held.fset
-                arguments = [frozenset((atom,)), value]
-            elif isinstance(found, Live):
-                setter = members(class_of(found.held)).get("__set__")
-                arguments = [frozenset((found,)), frozenset((atom,)), value]
+                method: Any = getattr(found.held, of_property)
+                if method is not None:
+                    self.call_value(self.live(method), [frozenset((owner,)), *arguments], {})
             else:
-                continue
-            if setter is not None:
-                self.call_value(self.live(setter), arguments, {})
-        self._special(frozenset((atom,)), ("__setattr__",), [self.live(name), value])
+                self.special(frozenset((found,)), (of_descriptor,), [frozenset((owner,)), *arguments])
 
     def _set_item(self, owners: Value, keys: Value, value: Value) -> None:
         known = [constant(key) for key in keys]
@@ -180,24 +212,33 @@ class Variables(Calls):
         for owner in owners:
             for name in names:
                 self.write(owner, name, value)
-        self._special(owners, ("__setitem__",), [keys, value])
+        self.special(owners, ("__setitem__",), [keys, value])
 
-    def _special(self, value: Value, names: tuple[str, ...], arguments: list[Value]) -> Value:
-        """Special methods that classes of the app define."""
+    def special(self, value: Value, names: tuple[str, ...], arguments: list[Value]) -> Value:
         found: list[Value] = []
         for atom in value:
+            if isinstance(atom, Live) and class_of(atom.held) in CONSTANTS:
+                # Texts and numbers are most of what there is.
+                continue
             if isinstance(atom, Instance) or (
                 isinstance(atom, Live)
                 and not isinstance(atom.held, type | ModuleType)
                 and is_app_class(class_of(atom.held))
             ):
                 for name in names:
+                    if name in HANDED_ON and not self.writes_itself(atom, name):
+                        found.append(self.special_of_fields(atom, name, arguments))
+                        continue
                     bound = frozenset(part for part in self.attribute_of(atom, name) if isinstance(part, Bound))
                     found.append(self.call_value(bound, arguments, {}))
             elif isinstance(atom, Live) and is_type(atom.held) and is_app_class(class_of(atom.held)):
                 methods = join(self.lookup(self.atom(class_of(atom.held)), name) for name in names)
                 written = frozenset(part for part in methods if isinstance(part, Live) and is_app_function(part.held))
                 found.append(self.call_value(written, [frozenset((atom,)), *arguments], {}))
+            elif isinstance(atom, WrittenClass):
+                methods = join(self.lookup(kind, name) for kind in self.metaclasses(atom) for name in names)
+                followed = frozenset(part for part in methods if self._is_followed(frozenset((part,))))
+                found.append(self.call_value(followed, [frozenset((atom,)), *arguments], {}))
         return join(found)
 
     def read_name(self, name: str) -> Value:

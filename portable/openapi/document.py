@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from portable.answers import JSON_TYPE
 from portable.errors import Location
-from portable.manifest import PROJECT_FILE, full_path, project_root
+from portable.manifest import full_path, project_root
 from portable.parameters import Parameter, Plan, is_document
+from portable.project_file import PROJECT_FILE
 from portable.scalars import collection, without_metadata, without_none
 from portable.signatures import ABSENT, plain_function
 

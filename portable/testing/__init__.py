@@ -13,7 +13,7 @@ pytest has the same as fixtures, see plugin.py. The conformance suite for adapte
 import threading
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
     from portable.adapter import Running
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from .clock import ManualClock
     from .cookies import Cookies
     from .running_app import AppClock, RunningApp
+    from .some import some
 
-__all__ = ["AppClock", "Client", "ClientResponse", "Cookies", "ManualClock", "Running", "RunningApp", "running"]
+__all__ = ["AppClock", "Client", "ClientResponse", "Cookies", "ManualClock", "Running", "RunningApp", "running", "some"]
 
 _started: set[int] = set()
 _starting = threading.Lock()
@@ -50,11 +51,15 @@ def running(
 def start(app: "App", adapter: str, profile: str | None, limits: Literal["refuse", "warn"]) -> "Generator[RunningApp]":
     """What `running` is."""
     from portable.adapter import find_adapter
+    from portable.app import App
     from portable.capabilities import profile_for
     from portable.errors import InvalidArgument
 
+    from .recorder import MemoryRecorder
     from .running_app import RunningApp
 
+    if not isinstance(cast("object", app), App):
+        raise InvalidArgument(f"running() takes an App, not {type(app).__name__}")
     found, chosen = find_adapter(adapter), profile_for(profile, app.targets, limits)
     with _starting:
         if id(app) in _started:
@@ -64,8 +69,13 @@ def start(app: "App", adapter: str, profile: str | None, limits: Literal["refuse
             )
         _started.add(id(app))
     try:
-        with found.running(app, profile=chosen) as started:
-            yield RunningApp(started)
+        recorder = MemoryRecorder()
+        with found.running(app, profile=chosen, recorder=recorder) as started:
+            running = RunningApp(started, recorder)
+            try:
+                yield running
+            finally:
+                running.end()
     finally:
         with _starting:
             _started.discard(id(app))
@@ -82,6 +92,7 @@ if not TYPE_CHECKING:
         "ManualClock": "portable.testing.clock",
         "Running": "portable.adapter",
         "RunningApp": "portable.testing.running_app",
+        "some": "portable.testing.some",
     }
 
     def __getattr__(name):

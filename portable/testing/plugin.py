@@ -22,15 +22,35 @@ if TYPE_CHECKING:
     from .running_app import AppClock, RunningApp
 
 INI = "portable_app"
+REPORT = "--portability-report"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The setting of pytest.ini and its like."""
+    """The setting of pytest.ini and its like, and the option of adapters' authors."""
+    parser.getgroup("portable").addoption(
+        REPORT,
+        metavar="FILE.json",
+        help="of a run of the conformance suite: writes down what the adapter does, for a portability matrix",
+    )
     parser.addini(
         INI,
         "the app that the fixture portable_app gives: a folder or Python file, relative to this file, or module:name",
         default="",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    file: str | None = config.getoption(REPORT)
+    if file is None:
+        return
+    from pathlib import Path
+
+    from .portability.recorder import Recorder
+
+    path = Path(config.invocation_params.dir, file)
+    if not path.parent.is_dir():
+        raise pytest.UsageError(f"{REPORT}: there is no folder {path.parent}")
+    config.pluginmanager.register(Recorder(path, is_worker=hasattr(config, "workerinput")), "portable-portability")
 
 
 @pytest.fixture
@@ -87,7 +107,7 @@ def nearest_project(folder: Path, root: Path) -> Project:
     """The first folder from `folder` up to the root of the tests that has an app. Raises LoadError if none has."""
     from portable.cli.project import FILES, find_project, project_settings
     from portable.errors import LoadError
-    from portable.manifest import PROJECT_FILE
+    from portable.project_file import PROJECT_FILE
 
     for place in (folder, *folder.parents):
         settings = place / PROJECT_FILE

@@ -9,8 +9,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from portable.capabilities import PROVIDERS
+from portable.capabilities import PROVIDERS, load_profile
 from portable.deploy.diagnostics import FINDINGS
+from portable.testing.portability.page import DIFFERENCES
 
 ROOT = Path(__file__).parents[2]
 APPS = Path(__file__).parent / "apps"
@@ -21,7 +22,16 @@ MARK = re.compile(r"# planted: ([^#]*)")
 SCHEMA = json.loads((ROOT / "docs/check.schema.json").read_text(encoding="utf-8"))
 Command = Callable[..., Any]
 Finding = tuple[str, str | None, str, int]
-WITHOUT_FIXTURE: dict[str, str] = {}
+WITHOUT_FIXTURE: dict[str, str] = {
+    "P3403": "takes 300 routes: tests/aws/templates/test_faults.py",
+    "P3404": "takes 100 tables: tests/aws/templates/test_faults.py",
+}
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an app writes when it is imported is not left behind here."""
+    monkeypatch.chdir(tmp_path)
 
 
 def files_of(name: str) -> list[Path]:
@@ -63,6 +73,36 @@ def test_a_clean_app_gives_nothing_and_exit_0_with_strict_too(command: Command) 
     assert planted("clean.py") == []
     done = command("check", APPS / "clean.py", "--strict")
     assert (done.code, done.out.strip()) == (0, "clean for aws, gcp, azure: nothing found")
+
+
+BETWEEN_AWS_AND_GOOGLE: dict[str, tuple[str, set[str | None]]] = {
+    "a path that the provider keeps": ("P3201", {"gcp"}),
+    "a path that the provider keeps in some cases": ("P3202", {"aws", "gcp"}),
+    "a long delay by another service": ("P3203", {"aws"}),
+    "roles on a database, not on a table": ("P3204", {"gcp"}),
+    "changes of the clock": ("P3206", {"gcp"}),
+    "schedules that overlap": ("P3207", {"gcp"}),
+    "events of the end of an item": ("P3208", {"aws", "gcp"}),
+    "hot items": ("P3209", {"gcp"}),
+    "hot objects": ("P3210", {"gcp"}),
+    "names of headers": ("P3211", {"gcp"}),
+    "a folder that can be written": ("P3304", {None}),
+    "readers of one stream": ("P3402", {"aws"}),
+    "prefixes of one bucket": ("P3405", {"aws"}),
+    "one function for all routes": ("P3406", {"gcp"}),
+}
+"""What declarations and code can tell of the differences between the two; the rest the SDK has no way to ask for."""
+
+
+def test_one_app_has_each_difference_between_aws_and_google_that_can_be_told(command: Command) -> None:
+    done = command("check", APPS / "two_clouds.py", "--targets", "aws,gcp", "--json")
+    found: dict[str, set[str | None]] = {}
+    for one in done.json["diagnostics"]:
+        found.setdefault(one["code"], set()).add(one["provider"])
+    assert found == dict(BETWEEN_AWS_AND_GOOGLE.values())
+    aws, gcp = load_profile("aws").capabilities, load_profile("gcp").capabilities
+    unlike = {DIFFERENCES[name] for name in DIFFERENCES if aws[name].supported != gcp[name].supported}
+    assert unlike <= set(found)
 
 
 def test_every_code_is_planted_in_some_app() -> None:

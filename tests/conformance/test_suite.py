@@ -7,9 +7,13 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 from portable.testing import conformance
+from tests.conformance.conftest import SLOW_IN_A_CLOUD
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs/conformance.md"
+each_adapter = pytest.mark.parametrize("adapter", ["local", "aws", "gcp"])
 EXPORTED = {name: vars(conformance)[name] for name in conformance.__all__ if name != "Harness"}
 
 
@@ -26,9 +30,9 @@ def classes_of(module: ModuleType) -> list[type]:
     return [own for _, own in inspect.getmembers(module, inspect.isclass) if own.__module__ == module.__name__]
 
 
-def local_classes() -> list[type]:
-    """The classes of test_local.py that pytest collects."""
-    spec = spec_from_file_location("local_under_inspection", Path(__file__).with_name("test_local.py"))
+def adapter_classes(name: str) -> list[type]:
+    """The classes of an adapter's test module that pytest collects."""
+    spec = spec_from_file_location(f"{name}_under_inspection", Path(__file__).with_name(f"test_{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
@@ -53,18 +57,30 @@ def test_what_is_exported_is_called_conformance_and_has_tests() -> None:
     assert wrong == []
 
 
-def test_the_local_adapter_runs_every_class_of_the_suite_once() -> None:
-    local = local_classes()
-    times = {own.__name__: sum(issubclass(test, own) for test in local) for own in suite_classes()}
+@each_adapter
+def test_an_adapter_runs_every_class_of_the_suite_once(adapter: str) -> None:
+    classes = adapter_classes(adapter)
+    times = {own.__name__: sum(issubclass(test, own) for test in classes) for own in suite_classes()}
     assert {name: count for name, count in times.items() if count != 1} == {}
     assert times
 
 
-def test_a_subclass_of_the_local_adapter_leaves_nothing_of_its_class_out() -> None:
-    # What an adapter cannot do has to raise Unsupported; overriding a test would hide it.
-    changed = {own.__name__: [name for name in vars(own) if not name.startswith("__")] for own in local_classes()}
+@each_adapter
+def test_a_subclass_of_an_adapter_leaves_nothing_of_its_class_out(adapter: str) -> None:
+    # What an adapter cannot do has to raise Unsupported; overriding a test would hide it. Fewer programs are allowed.
+    classes = adapter_classes(adapter)
+    changed = {
+        own.__name__: [name for name in vars(own) if not name.startswith("__") and name != "programs"]
+        for own in classes
+    }
     assert {name: members for name, members in changed.items() if members} == {}
     assert len(changed) >= len(EXPORTED)
+
+
+def test_what_is_slow_on_an_adapter_is_a_test_of_the_suite() -> None:
+    names = {name for exported in EXPORTED.values() for name in dir(exported) if name.startswith("test_")}
+    assert SLOW_IN_A_CLOUD
+    assert names >= SLOW_IN_A_CLOUD
 
 
 def test_no_test_of_a_class_hides_another_of_its_parts() -> None:

@@ -38,11 +38,12 @@ ALSO_HEAVY = (
     "uuid",
     "watchfiles",
 )
-# `loop` is what async handlers load, with asyncio, when the first of them is called.
+# `loop` is what async handlers load, with asyncio, when the first of them is called; `otlp`, with OpenTelemetry's
+# exporter, what a function loads that is told where to export to.
 RUNTIME = sorted(
     file.stem
     for file in (ROOT / "portable").glob("*.py")
-    if file.stem not in ("__init__", "__main__", "adapter", "manifest", "manifest_json", "loop")
+    if file.stem not in ("__init__", "__main__", "adapter", "manifest", "manifest_json", "loop", "otlp")
 )
 OURS = [*ROOT.glob("portable/**/*.py"), *ROOT.glob("adapters/**/*.py")]
 
@@ -136,6 +137,12 @@ def test_examples_import_only_portable_of_our_packages() -> None:
 
 
 FORBIDDEN_CALLS = ("eval", "exec", "compile", "__import__")
+COMPILES = {
+    # The app's own modules become byte code for the target, in a process of its own; nothing of it is run there.
+    "portable/deploy/compiling.py": {"compile"},
+    # What an import is: the modules of a bundle, as `portable package` compiled them, from the bundle's own folder.
+    "portable/deploy/portable_frozen.py": {"exec"},
+}
 FORBIDDEN_MODULES = ("pickle", "cPickle", "shelve", "dill", "telnetlib", "xmlrpc")
 FORBIDDEN_TEXT = {
     "extraction of whole archives": re.compile(r"\.extractall\("),
@@ -155,7 +162,10 @@ def test_no_module_of_ours_runs_text_or_reads_objects_of_others() -> None:
         wrong.extend(
             f"{file.relative_to(ROOT)}:{node.lineno} {node.func.id}()"
             for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FORBIDDEN_CALLS
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in FORBIDDEN_CALLS
+            and node.func.id not in COMPILES.get(str(file.relative_to(ROOT)), ())
         )
         wrong.extend(
             f"{file.relative_to(ROOT)}:{line} {name}"

@@ -121,7 +121,15 @@ class Writer:
         return rows
 
     def _ask(self, target: str) -> Reply:
-        reply = self._dev.request("GET", target)
+        """Asks again when the server goes: one whose parent was killed may answer once more before it ends too."""
+        for left in reversed(range(PATIENCE)):
+            try:
+                reply = self._dev.request("GET", target)
+                break
+            except Broken:
+                if not left:
+                    raise
+                self._dev.start()
         assert reply.status == 200, f"{target}: {reply}"
         return reply
 

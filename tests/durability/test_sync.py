@@ -17,8 +17,9 @@ from .dev_process import PYTHON_PATH, ROOT, Dev
 from .trace import CALLS, Verdict, judge
 
 DEADLINE = 240.0
-LEFT_OUT = ("owner.lock", "values.lock", "-shm", "run.sock", ".pyc")
-"""What may be lost with the power: who owns the folder, and what is made anew."""
+RECORDED = ("telemetry.sqlite3", "telemetry.sqlite3-wal", "telemetry.sqlite3-journal", "records.sock", "console.key")
+LEFT_OUT = ("owner.lock", "values.lock", "-shm", "run.sock", ".pyc", *RECORDED)
+"""What may be lost with the power: who owns the folder, what is made anew, and what the console has seen."""
 
 
 def strace() -> str:

@@ -56,6 +56,8 @@ class Browser:
         self.requested: list[str] = []
 
     def begin(self) -> None:
+        """In a tab of its own, before the one where it was: that stays open, and nobody looks at it."""
+        self._session = None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -92,6 +94,8 @@ class Browser:
             self.faults.append(str(parameters["exceptionDetails"]))
         elif event.get("method") == "Log.entryAdded" and parameters["entry"]["source"] in ("security", "violation"):
             self.faults.append(parameters["entry"]["text"])
+        elif event.get("method") == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "assert"):
+            self.faults.append(str(parameters["args"]))
         elif event.get("method") == "Network.requestWillBeSent":
             self.requested.append(parameters["request"]["url"])
 
@@ -129,7 +133,7 @@ class Browser:
 @contextmanager
 def browser() -> Iterator[Browser]:
     """A new Chromium with a profile of its own, ended with the block."""
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         commands, to = os.pipe()
         answers, out = os.pipe()
         # The protocol's pipes are descriptors 3 and 4.

@@ -16,6 +16,18 @@ from .dev import DEADLINE, until
 Message = dict[str, Any]
 
 
+def connected(port: int) -> socket.socket | None:
+    """As an editor that waits: a debugger that has named its port may not listen yet on a busy machine."""
+    try:
+        return socket.create_connection(("127.0.0.1", port), DEADLINE)
+    except ConnectionRefusedError:
+        return None
+
+
+class Refused(AssertionError):
+    """An attach that came to nothing, with the adapter's answer."""
+
+
 class Session:
     """One connection: requests and their answers, and what comes in between."""
 
@@ -25,7 +37,7 @@ class Session:
         self.process: int | None = configuration.get("subProcessId")
         self.is_configured = threading.Event()
         self.has_ended = threading.Event()
-        self._socket = socket.create_connection(("127.0.0.1", editor.port), DEADLINE)
+        self._socket = until("the debugger listens", lambda: connected(editor.port))
         self._socket.settimeout(None)
         self._file = self._socket.makefile("rb")
         self._lock = threading.Lock()
@@ -39,8 +51,11 @@ class Session:
         """What an editor does first; afterwards the process runs, with its breakpoints."""
         self.ask("initialize", adapterID="debugpy", clientID="tests", linesStartAt1=True, pathFormat="path")
         attached = self.send("attach", self.configuration)
-        if not self._initialized.wait(DEADLINE) or self.has_ended.is_set():
-            raise AssertionError("the adapter says nothing of being initialized")
+        until(
+            "the adapter is initialized, or refuses", lambda: self._initialized.is_set() or self.is_answered(attached)
+        )
+        if not self._initialized.is_set() or self.has_ended.is_set():
+            raise Refused(self._answers[attached].get(timeout=DEADLINE))
         for file, lines in self.editor.breakpoints.items():
             self.set_breakpoints(file, lines)
         self.ask("setExceptionBreakpoints", filters=[])
@@ -70,6 +85,9 @@ class Session:
             raise AssertionError("the adapter does not answer") from None
         assert message.get("success"), message
         return message.get("body")
+
+    def is_answered(self, number: int) -> bool:
+        return not self._answers[number].empty()
 
     def ask(self, command: str, **arguments: Any) -> Any:
         return self.answer(self.send(command, arguments))
@@ -176,16 +194,24 @@ class Editor:
         self._followers: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
-        root = Session(self, {**self.settings, "connect": {"host": "127.0.0.1", "port": self.port}})
-        self.sessions.append(root)
-        root.configure()
+        until("the debugger lets this editor in", self._attached)
         return self
+
+    def _attached(self) -> bool:
+        """False as long as the editor before is not wholly gone: whoever sits before one presses F5 again."""
+        root = Session(self, {**self.settings, "connect": {"host": "127.0.0.1", "port": self.port}})
+        try:
+            root.configure()
+        except Refused:
+            root.close()
+            return False
+        self.sessions.append(root)
+        return True
 
     def __exit__(self, *_: object) -> None:
         for session in reversed(self.sessions):
             if not session.has_ended.is_set():
-                session.send("disconnect", {"terminateDebuggee": False})
-                session.has_ended.wait(DEADLINE)
+                session.answer(session.send("disconnect", {"terminateDebuggee": False}))
         self.crash()
         assert not self.failures, self.failures
 

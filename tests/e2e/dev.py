@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 T = TypeVar("T")
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 """Seconds that anything polled for may take: generous, since the machine may be busy with other tests."""
 POLL = 0.02
 PORTABLE = (sys.executable, "-P", "-m", "portable")
@@ -145,6 +145,8 @@ class Dev:
         self.data = data
         self.ready_file = ready_file
         self.api = ""
+        self.console = ""
+        """Its link, with the key."""
         self.terminal = terminal
         self._out = bytearray()
         self._err = bytearray()
@@ -218,7 +220,8 @@ class Dev:
                 return None
             return found if found["pid"] == self.process.pid else None
 
-        self.api = self._waiting("the ready file", look)["api"]
+        found = self._waiting("the ready file", look)
+        self.api, self.console = found["api"], found["console"]
         return self
 
     def types(self, text: bytes) -> None:
@@ -380,6 +383,8 @@ def started(
     arguments = [*PORTABLE, "dev", str(path if path is not None else project)]
     if port is not None:
         arguments += ["--port", str(port)]
+    if "--console-port" not in options:
+        arguments += ["--console-port", "0"]
     if data is not None:
         arguments += ["--data", str(data)]
     arguments += ["--ready-file", str(ready_file), *(str(option) for option in options)]

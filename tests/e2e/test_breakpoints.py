@@ -1,8 +1,10 @@
 """`portable dev --debug` under an editor: breakpoints stop in every kind of handler, also after a reload."""
 
+import fcntl
 import json
 import os
 import queue
+import random
 import re
 import signal
 import socket
@@ -17,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from .dap import Editor, Stop
+from .dap import Editor, Message, Session, Stop
 from .dev import DEADLINE, Answer, Dev, all_gone, portable, started, until, write
 
 HIDDEN = "import sys\nsys.modules['debugpy'] = None\n"
@@ -113,6 +115,14 @@ def line_of(name: str, text: str = APP) -> int:
     found = [number for number, line in enumerate(text.splitlines(), 1) if line.endswith(f"# stop: {name}")]
     assert len(found) == 1, name
     return found[0]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One at a time, also over the processes of a run: two debuggers at once want more than a small machine has."""
+    with open(tmp_path_factory.getbasetemp().parent / "breakpoints.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def debug_port(dev: Dev) -> int:
@@ -324,7 +334,8 @@ def test_ctrl_c_ends_everything_while_a_handler_stands(tmp_path: Path) -> None:
         assert "--debug PORT" in busy.err
     with started(project, "--debug", 0, "--json") as dev:
         dev.serves()
-        assert json.loads(dev.out)["debug"] == debug_port(dev)
+        line = until("the line of JSON", lambda: dev.out if dev.out.endswith("\n") else None)
+        assert json.loads(line)["debug"] == debug_port(dev)
         with Editor(debug_port(dev), {str(project / "app.py"): [line_of("sync")]}) as attached:
             attached.followed(1)
             answer = aside(lambda: dev.get("/sync/1"))
@@ -354,7 +365,9 @@ def test_what_portable_new_writes_attaches_an_editor_and_without_the_debugger_th
         dev = ending.enter_context(started(project, "--debug")).serves()
         assert debug_port(dev) != 5678
         assert dev.says("port 5678 is in use.*\n") == dev.err
-        assert re.search(task["problemMatcher"]["background"]["endsPattern"], dev.out)
+        until(
+            "what the editor waits for", lambda: re.search(task["problemMatcher"]["background"]["endsPattern"], dev.out)
+        )
         text = (project / "app.py").read_text()
         file, line = str(project / "app.py"), 1 + text[: text.index("app = App(")].count("\n")
         with Editor(debug_port(dev), {}, settings) as attached:
@@ -367,15 +380,78 @@ def test_what_portable_new_writes_attaches_an_editor_and_without_the_debugger_th
             attached.breakpoints.clear()
             stop.go_on()
             dev.says("reloaded", said)
-        (adapter,) = (one for one in dev.family() if one.command.endswith("portable_local.debug_adapter"))
-        said = len(dev.err)
-        os.kill(adapter.pid, signal.SIGKILL)
-        dev.says("the debugger ended", said)
         assert dev.get("/").status == 200
-        dev.save("app.py", text)
+
+
+def adapter_of(dev: Dev) -> int:
+    (adapter,) = (one for one in dev.family() if one.command.endswith("portable_local.debug_adapter"))
+    return adapter.pid
+
+
+def test_a_debugger_that_ends_is_started_again_until_it_ends_too_often(tmp_path: Path) -> None:
+    project = write(tmp_path, {"stops/app.py": APP}) / "stops"
+    with started(project, "--debug", 0) as dev:
+        dev.serves()
+        port = debug_port(dev)
+        for _ in range(3):
+            said = len(dev.err)
+            os.kill(adapter_of(dev), signal.SIGKILL)
+            dev.says("the debugger ended.*started again", said)
+            dev.says("restarted", said)
+        with editor(dev, "sync") as attached:
+            answer = aside(partial(dev.get, "/sync/4"))
+            check(attached.stopped(), "sync", "doubled", "8")
+            said = len(dev.err)
+            os.kill(adapter_of(dev), signal.SIGKILL)
+            dev.says("the debugger ended.*without it", said)
+            # What stood goes on.
+            assert answer_of(answer).text == "v0 8"
+            attached.crash()
+        assert debug_port(dev) == port
+        dev.save("app.py", APP.replace('"v0"', '"v1"'))
         dev.says("reloaded", said)
-        assert dev.get("/").status == 200
+        assert dev.get("/sync/1").text == "v1 2"
         assert "process" not in dev.err[said:]
+
+
+def is_answered_or_late(session: Session, number: int, chance: random.Random) -> bool:
+    return session.is_answered(number) or chance.random() < 0.2
+
+
+def leave_early(port: int, chance: random.Random) -> None:
+    """An editor that closes after any of its requests, answered or not."""
+    session = Session(Editor(port), {"connect": {"host": "127.0.0.1", "port": port}})
+    requests: list[tuple[str, Message]] = [
+        ("initialize", {"adapterID": "debugpy", "clientID": "tests"}),
+        ("attach", session.configuration),
+        ("setExceptionBreakpoints", {"filters": []}),
+        ("threads", {}),
+        ("disconnect", {"terminateDebuggee": False}),
+    ]
+    with suppress(OSError):  # it may be refused because the one before has not wholly gone
+        for command, arguments in requests[: chance.randrange(1, len(requests) + 1)]:
+            number = session.send(command, arguments)
+            if chance.random() < 0.5:
+                until("an answer, or no patience", partial(is_answered_or_late, session, number, chance))
+    session.close()
+
+
+def test_an_editor_that_closes_at_any_moment_leaves_the_debugger_to_the_next(tmp_path: Path) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    project = write(tmp_path, {"stops/app.py": APP}) / "stops"
+    with started(project, "--debug", 0) as dev:
+        dev.serves()
+        for _ in range(40):
+            leave_early(debug_port(dev), chance)
+        with editor(dev, "sync") as attached:
+            answer = aside(partial(dev.get, "/sync/4"))
+            stop = attached.stopped()
+            check(stop, "sync", "doubled", "8")
+            stop.go_on()
+            assert answer_of(answer).text == "v0 8"
+        assert "the debugger ended" not in dev.err
 
 
 @pytest.mark.slow

@@ -41,7 +41,7 @@ def work(name: str) -> None:
     seen.put({"id": said})
 
 
-@app.post("/work/{name}")
+@app.post("/jobs/{name}")
 def start(name: str) -> None:
     work.send(name)
 
@@ -121,7 +121,7 @@ def test_breakpoint_asks_in_the_terminal_and_the_answer_comes_after_its_time(
 
 def test_one_handler_has_the_terminal_at_a_time_and_a_task_outlives_its_timeout(dev: Dev) -> None:
     shown = len(dev.out)
-    assert dev.post("/work/first").status == 204
+    assert dev.post("/jobs/first").status == 204
     asks(dev, shown, of="work")
     answer = get(dev, "/sync/5")
     let_pass(2.5)

@@ -85,10 +85,12 @@ def test_a_second_start_on_one_data_folder_is_refused_with_exit_code_6(dev: Dev)
 def test_another_data_folder_is_no_conflict(dev: Dev, tmp_path: Path) -> None:
     with started(dev.project, data=tmp_path / "other") as other:
         # They share the ready file's path here, so this one is awaited by what it says.
-        until("it serves", lambda: other.out.count("\n") == 2)
+        until("it serves", lambda: other.out.count("\n") == 3)
         assert dev.get("/pid").status == 200
         assert other.stop() == 0
-    dev.ready_file.write_text(json.dumps({"api": dev.api, "console": None, "pid": dev.process.pid}), encoding="utf-8")
+    dev.ready_file.write_text(
+        json.dumps({"api": dev.api, "console": dev.console, "pid": dev.process.pid}), encoding="utf-8"
+    )
 
 
 def test_invoke_runs_inside_the_one_that_runs(dev: Dev) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .dev import DEADLINE, HELLO, Dev, Process, all_gone, process, request, started, until, write
+from .dev import DEADLINE, HELLO, Dev, Process, all_gone, family, process, request, started, until, write
 
 APP = """
 import asyncio
@@ -178,7 +178,11 @@ def server(dev: Dev) -> int:
 
 
 def zygote(dev: Dev) -> int:
-    [pid] = [member.pid for member in dev.family() if member.parent == dev.process.pid]
+    [pid] = [
+        member.pid
+        for member in dev.family()
+        if member.parent == dev.process.pid and "portable_local.zygote" in member.command
+    ]
     return pid
 
 
@@ -240,7 +244,7 @@ def test_a_killed_zygote_is_replaced_with_all_that_it_started(dev: Dev) -> None:
     id = send(dev, "task", "waits-zygote")
     kept(dev, "waits-zygote")
     helper = living(int(dev.get("/helper").text))
-    before = [member for member in dev.family() if member.pid != dev.process.pid]
+    before = family(zygote(dev))
     assert helper in before
     os.kill(zygote(dev), signal.SIGKILL)
     all_gone(before)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from .dev import HELLO, Dev, portable, request, started, write
+from .dev import HELLO, Dev, portable, request, started, until, write
 
 BROKEN = HELLO + "\nx = =\n"
 TABLES = """
@@ -56,6 +56,12 @@ def hello(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
         yield dev.serves()
 
 
+def said_on(dev: Dev, lines: int) -> list[str]:
+    """All that stands on stdout, once so many lines do: a thread reads it, the ready file or not."""
+    until(f"{lines} lines on stdout", lambda: dev.out.count("\n") >= lines)
+    return dev.out.splitlines()
+
+
 def put(dev: Dev, target: str) -> int:
     return request(dev.api, "PUT", target).status
 
@@ -67,21 +73,24 @@ def project(tmp_path: Path) -> Path:
 
 def test_the_ready_file_has_the_addresses_and_the_process(hello: Dev) -> None:
     found = json.loads(hello.ready_file.read_text(encoding="utf-8"))
-    assert found == {"api": hello.api, "console": None, "pid": hello.process.pid}
+    assert found == {"api": hello.api, "console": hello.console, "pid": hello.process.pid}
+    assert stat.S_IMODE(hello.ready_file.stat().st_mode) == 0o600
     assert urlsplit(hello.api).hostname == "127.0.0.1"
     assert hello.get("/").text == "one"
 
 
 def test_stdout_is_the_addresses_and_stderr_is_silent_while_nothing_happens(hello: Dev) -> None:
-    name, counts = hello.out.splitlines()
+    name, counts, console = said_on(hello, 3)
     assert name == f"  hello {hello.api}"
     assert counts == "  1 route, 0 background handlers; data in hello/.portable; does not reload; Ctrl-C ends it"
+    assert console == f"  console {hello.console}"
     assert hello.err == ""
 
 
 def test_the_data_folder_is_for_its_user_alone(hello: Dev) -> None:
     assert stat.S_IMODE(hello.data.stat().st_mode) == 0o700
-    for name in ("owner.lock", "store.sqlite", "run.sock"):
+    until("the console has its database", (hello.data / "telemetry.sqlite3").exists)
+    for name in ("owner.lock", "store.sqlite", "run.sock", "records.sock", "telemetry.sqlite3", "console.key"):
         assert stat.S_IMODE((hello.data / name).stat().st_mode) & 0o077 == 0, name
 
 
@@ -161,7 +170,7 @@ def test_the_app_is_found(tmp_path: Path, files: dict[str, str], path: str) -> N
 def test_without_a_path_it_is_the_app_of_the_current_folder(project: Path) -> None:
     with started(project, path=".", cwd=project) as dev:
         assert dev.serves().get("/").text == "one"
-        assert "data in .portable;" in dev.out
+        assert "data in .portable;" in "\n".join(said_on(dev, 3))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +195,10 @@ def test_limits_that_only_warn_let_it_pass_and_say_so_once(project: Path) -> Non
     with started(project, "--limits", "warn") as dev:
         for _ in range(2):
             assert dev.serves().post(f"/?size={60 * 1024}").status == 204
-        dev.says(r"\(task_body_bytes, from azure\)")
+        dev.says(r"\(task_body_bytes, from azure\) \(only a warning here; at \S*app\.py:\d+\)")
+        assert dev.post(f"/?size=1&rest={'a' * 5000}").status == 204
+        # No line of the app has led to it, and no other is named in its place.
+        dev.says(r"\(http_url_bytes, from aws\) \(only a warning here\)")
     assert f"{dev.out}{dev.err}".count("(task_body_bytes, from azure)") == 1
 
 
@@ -275,11 +287,11 @@ def test_json_is_one_line_on_stdout(project: Path) -> None:
     write(project, {"app.py": HELLO + '\nprint("talk at import")\n'})
     with started(project, "--json") as dev:
         dev.serves()
-        assert [json.loads(line) for line in dev.out.splitlines()] == [
+        assert [json.loads(line) for line in said_on(dev, 1)] == [
             {
                 "app": "hello",
                 "api": dev.api,
-                "console": None,
+                "console": dev.console,
                 "pid": dev.process.pid,
                 "data": str(project / ".portable"),
             }
@@ -316,7 +328,7 @@ def test_what_handlers_print_is_talk(project: Path) -> None:
         assert dev.serves().get("/").text == "one"
         dev.says("a print")
         dev.says("a write")
-        assert len(dev.out.splitlines()) == 2
+        assert len(said_on(dev, 3)) == 3
 
 
 def test_there_is_no_colour_in_a_pipe(project: Path) -> None:

@@ -286,7 +286,9 @@ def test_a_task_runs_in_another_process_and_its_result_is_kept(dev: Dev) -> None
 def test_a_delayed_task_is_never_early(dev: Dev) -> None:
     before = time.time()
     id = dev.post("/send/add?delay=0.7", [1]).text
-    assert dev.get(f"/runs/add/{id}").json["state"] == "queued"
+    state = dev.get(f"/runs/add/{id}").json["state"]
+    # On a busy machine its time may have come before it is asked about.
+    assert state == "queued" or time.time() - before >= 0.6
     ends(dev, "add", id, "succeeded")
     assert time.time() - before >= 0.6
 

@@ -219,6 +219,8 @@ PATHS = [
 @pytest.mark.parametrize("path", PATHS)
 def test_what_is_called_without_a_call_in_the_code_is_granted(path: str) -> None:
     name = path[1:].replace("/", "_")
-    assert "get" in {grant.verb for grant in derive(app).grants if grant.handler == name}
+    derived = derive(app)
+    assert {grant.verb: grant.how for grant in derived.grants if grant.handler == name} == {"get": "exact"}
+    assert [widening for widening in derived.widenings if widening.handler == name] == []
     with running(app) as started:
         assert started.client.post(path, json={"text": "x"}).status == 200

@@ -228,3 +228,70 @@ def test_so_many_timers_as_are_wanted_are_kept() -> None:
     loop.run(lambda: None)
     loop.close()
     assert called == list(range(4 * TIMERS))
+
+
+def test_what_can_wait_wakes_nobody_while_there_is_patience_and_is_heard_with_the_next_round() -> None:
+    heard: list[str] = []
+    with running() as loop, pair() as (patient, its_end), pair() as (other, others_end):
+        loop.add(patient, lambda: heard.append(patient.recv(10).decode()))
+        loop.add(other, lambda: heard.append(other.recv(10).decode()))
+        loop.let_wait(patient)
+        loop.patience = lambda: GUARD_SECONDS
+        its_end.send(b"can wait")
+        rounds: list[list[str]] = []
+
+        def settle() -> None:
+            rounds.append(list(heard))
+            if len(rounds) == 1:
+                others_end.send(b"now")
+            loop.done = len(heard) == 2
+
+        loop.after(0, nothing)
+        loop.run(settle)
+        assert rounds[-1] in (["now", "can wait"], ["can wait", "now"])
+        loop.remove(patient)
+        loop.remove(other)
+
+
+def test_patience_has_an_end_and_without_it_all_wake_the_loop() -> None:
+    for patience in (0.0, 0.02):
+        heard: list[str] = []
+        with running() as loop, pair() as (patient, its_end):
+            loop.add(patient, lambda heard=heard, patient=patient: heard.append(patient.recv(10).decode()))  # type: ignore[misc]
+            loop.let_wait(patient)
+            loop.patience = lambda patience=patience: patience  # type: ignore[misc]
+            its_end.send(b"here")
+
+            def settle(loop: Loop = loop, heard: list[str] = heard) -> None:
+                loop.done = bool(heard)
+
+            loop.run(settle)
+            assert heard == ["here"]
+            loop.remove(patient)
+
+
+def test_a_peer_that_can_wait_gets_all_that_its_socket_did_not_take_at_once() -> None:
+    with running() as loop, pair() as (ours, theirs):
+        peer, channel = Peer(ours), Channel(theirs)
+        loop.add(peer, nothing)
+        loop.let_wait(peer)
+        messages = [f"{number}:" + "x" * 200_000 for number in range(20)]
+        found: list[object] = []
+
+        def read() -> None:
+            found.extend(channel.receive() for _ in messages)
+
+        reader = threading.Thread(target=read)
+        for message in messages:
+            loop.send(peer, message)
+        reader.start()
+
+        def settle() -> None:
+            loop.done = not reader.is_alive()
+            if not loop.done:
+                loop.after(0.005, nothing)
+
+        loop.run(settle)
+        reader.join(GUARD_SECONDS)
+        assert found == messages
+        loop.remove(peer)

@@ -47,17 +47,58 @@ def test_the_address_is_data_and_tells_what_is_served(capsys: Capture) -> None:
     )
 
 
+def test_the_console_is_told_where_nothing_is_served_yet(capsys: Capture) -> None:
+    found = speech()
+    found.console = "http://127.0.0.1:8001/#key=k"
+    found.failed(FAULT, keeps_serving=True)
+    assert "8001" not in capsys.readouterr().err
+    found.failed(FAULT, keeps_serving=False)
+    assert "  console http://127.0.0.1:8001/#key=k\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("switch", "said"),
+    [("off", "nothing is recorded"), ("OFF", "nothing is recorded"), ("banana", "is not known"), ("", "")],
+)
+def test_that_nothing_is_recorded_is_said(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, switch: str, said: str
+) -> None:
+    monkeypatch.setenv("PORTABLE_TELEMETRY", switch)
+    speech().starting(has_moved=False)
+    err = capsys.readouterr().err
+    assert said in err
+    assert bool(err) == bool(said)
+
+
 def test_without_reload_it_says_so(capsys: Capture) -> None:
     speech(reload=False).serving(URL, MANIFEST)
     assert "does not reload" in capsys.readouterr().out
 
 
 def test_as_json_the_address_is_one_line(capsys: Capture, tmp_path: Path) -> None:
-    speech(tmp_path, as_json=True).serving(URL, MANIFEST)
+    found = speech(tmp_path, as_json=True)
+    found.console = f"{URL}/#key=k"
+    found.serving(URL, MANIFEST)
     out, err = capsys.readouterr()
     assert err == ""
     assert out.count("\n") == 1
-    assert json.loads(out) == {"app": "shop", "api": URL, "console": None, "pid": os.getpid(), "data": str(tmp_path)}
+    wanted = {"app": "shop", "api": URL, "console": found.console, "pid": os.getpid(), "data": str(tmp_path)}
+    assert json.loads(out) == wanted
+
+
+def test_where_the_console_is_stands_below_the_app(capsys: Capture) -> None:
+    found = speech()
+    found.console = "http://127.0.0.1:8001/#key=k"
+    found.serving(URL, MANIFEST)
+    assert capsys.readouterr().out.splitlines()[2] == "  console http://127.0.0.1:8001/#key=k"
+
+
+def test_a_console_that_is_elsewhere_or_nowhere_is_told(capsys: Capture) -> None:
+    speech().console_moved("http://127.0.0.1:8002")
+    speech().console_moved(None)
+    moved, off = capsys.readouterr().err.splitlines()
+    assert "8001 is in use" in moved
+    assert "the console is off" in off
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from portable_local.transport import FRAME_BYTES, HEADER, BrokenFrame, Channel, FrameReader, Peer, frame
+from portable_local.transport import (
+    FRAME_BYTES,
+    HEADER,
+    SEPARATOR,
+    BrokenFrame,
+    Channel,
+    FrameReader,
+    Peer,
+    frame,
+    framed,
+    to_json,
+)
 
 from portable.errors import Unavailable, Unknown
 
@@ -113,6 +124,21 @@ def test_a_message_that_is_too_long_is_refused_before_it_is_sent() -> None:
     assert len(frame("x" * 100)) == HEADER + 102
 
 
+def test_texts_travel_behind_a_message_whatever_is_in_them() -> None:
+    texts = ["", '{"a":"\\u0000"}', "é😀\n", "lone \ud800 surrogate", "x" * 70_000]
+    data = framed(SEPARATOR.join([to_json(["many", [1]]), *texts])) + frame(["next"])
+    for size in (1, 3, 1000, len(data)):
+        reader = FrameReader()
+        found = [message for at in range(0, len(data), size) for message in reader.feed(data[at : at + size])]
+        assert found == [["many", [1], texts], ["next"]]
+
+
+@pytest.mark.parametrize("text", ["{}\0text", '"a"\0', "\0text", "[1\0text", "[1]]\0text"])
+def test_texts_behind_what_is_no_list_are_nonsense(text: str) -> None:
+    with pytest.raises(BrokenFrame):
+        FrameReader().feed(framed(text))
+
+
 def test_a_call_gets_its_answer() -> None:
     with pair() as (one, other):
         channel, peer = Channel(one), Channel(other)
@@ -191,3 +217,27 @@ def test_frames_are_json_that_any_tool_reads() -> None:
         data = frame(message)
         assert int.from_bytes(data[:HEADER], "big") == len(data) - HEADER
         assert json.loads(data[HEADER:].decode("utf-8", "surrogatepass")) == message
+
+
+def test_a_socket_is_handed_over_with_a_message() -> None:
+    with pair() as (one, other), pair() as (mine, handed):
+        peer, channel = Peer(one), Channel(other)
+        assert peer.send_handing("go", handed)
+        assert peer.send(["more"])
+        message, found = channel.receive_handed()
+        assert message == "go"
+        assert found is not None
+        assert not found.get_inheritable()
+        with found:
+            mine.send(b"through it")
+            assert found.recv(20) == b"through it"
+        assert channel.receive() == ["more"]
+
+
+def test_a_message_with_no_socket_and_an_end_are_told_apart() -> None:
+    with pair() as (one, other):
+        peer, channel = Peer(one), Channel(other)
+        peer.send("stop")
+        assert channel.receive_handed() == ("stop", None)
+        peer.close()
+        assert channel.receive_handed() == (None, None)

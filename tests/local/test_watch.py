@@ -215,7 +215,25 @@ def test_other_files_do_not_matter(name: str) -> None:
 
 
 def test_folders_that_are_no_sources_are_not_entered() -> None:
-    for name in (*IGNORED_FOLDERS, ".git", ".venv", ".portable", "hello.egg-info"):
+    for name in (*IGNORED_FOLDERS, ".git", ".venv", ".portable", "hello.egg-info", "pytest-cache-files-1fh_d800"):
         assert not enters(name)
     for name in ("services", "static", "environment", "builds"):
         assert enters(name)
+
+
+def test_a_folder_that_comes_while_its_parent_is_entered_is_watched_too(tmp_path: Path) -> None:
+    with watching(tmp_path) as watched:
+        add = watched._add_watch
+
+        def late(descriptor: int, folder: bytes, mask: int) -> int:
+            # At the last moment before the kernel would tell of it.
+            if folder == os.fsencode(tmp_path / "more"):
+                (tmp_path / "more/deep").mkdir(exist_ok=True)
+            found: int = add(descriptor, folder, mask)
+            return found
+
+        watched._add_watch = late
+        (tmp_path / "more").mkdir()
+        told(watched, tmp_path)
+        (tmp_path / "more/deep/news.py").write_text("", encoding="utf-8")
+        assert "more/deep/news.py" in told(watched, tmp_path)

@@ -206,6 +206,7 @@ def optional(
     numbers: Annotated[list[int], Field(min_length=2, max_length=3)] = [7, 8],  # noqa: B006
     either: int | bool = 3,
     old: Annotated[str, Field(json_schema_extra={"deprecated": True})] = "",
+    older: Annotated[str, Field(deprecated=True)] = "",
 ) -> list[int]:
     return [limit, *numbers]
 

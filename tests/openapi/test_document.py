@@ -233,7 +233,7 @@ def test_constraints_defaults_and_descriptions_of_parameters_are_kept(described:
     }
     assert found["mixed"]["schema"] == {"type": "integer", "minimum": 3}
     assert found["text"]["schema"] == {"type": "string"}
-    assert found["old"]["deprecated"] is True
+    assert found["old"]["deprecated"] is found["older"]["deprecated"] is True
     assert found["numbers"]["schema"]["default"] == [7, 8]
     assert found["colours"]["schema"]["items"] == {"$ref": "#/components/schemas/Colour"}
     assert not any(parameter.get("required") for parameter in found.values())

@@ -115,9 +115,16 @@ def test_it_runs_every_class_of_the_suite_and_changes_none() -> None:
     assert sorted(used) == sorted(name for name in conformance.__all__ if name != "Harness")
 
 
-def test_it_passes_a_part_of_the_suite(installed: Path) -> None:
-    counts, printed = pytest_run(installed, str(SOURCE / "suite.py"), "-k", PART)
+def test_it_passes_a_part_of_the_suite_and_has_a_portability_matrix_of_its_own(installed: Path, tmp_path: Path) -> None:
+    file, page = tmp_path / "memory.json", tmp_path / "portability.md"
+    counts, printed = pytest_run(installed, str(SOURCE / "suite.py"), "-k", PART, "--portability-report", str(file))
     assert_proven(counts, printed, 130)
+    done = run(installed, "-m", "portable.testing.portability", str(tmp_path), "--write", str(page))
+    assert done.returncode == 0, done.stderr
+    text = page.read_text(encoding="utf-8")
+    assert "| feature | promises | memory |" in text
+    assert re.search(r"^\| \[every subscriber gets every event\].* \| native; the thing itself \|$", text, re.MULTILINE)
+    assert "- memory, *refused*: There is no address at which" in text
 
 
 @pytest.mark.slow

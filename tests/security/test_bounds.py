@@ -45,6 +45,13 @@ def test_a_body_at_the_limit_is_taken_and_one_past_it_is_413(site: Site) -> None
     site.must_be_well()
 
 
+def test_a_body_that_is_too_large_is_told_whose_limit_that_is(site: Site) -> None:
+    declared = refused(site, get("/echo", f"Content-Length: {BODY + 1}", method="POST"))
+    sent = refused(site, get("/echo", "Transfer-Encoding: chunked", method="POST") + chunked(BODY, 1))
+    said = f"The body is larger than {BODY} bytes (http_request_bytes, from aws)."
+    assert declared.body == sent.body == said.encode()
+
+
 def refused(site: Site, data: bytes) -> Answer:
     """The one answer of a connection that is closed then."""
     [answer] = answers_in(talk(site.port, data))

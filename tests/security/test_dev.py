@@ -6,11 +6,13 @@ import random
 import re
 import socket
 import stat
+import struct
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -247,7 +249,10 @@ def test_it_listens_on_this_machine_alone(dev: Dev) -> None:
             if fields[9] in inodes and (fields[3] == "0A" or table.startswith("udp")):
                 listening.add(fields[1])
     loopback = int.from_bytes(socket.inet_aton("127.0.0.1"), sys.byteorder)
-    assert listening == {f"{loopback:08X}:{dev.port:04X}"}
+    console = urlsplit(dev.console).port or 0
+    own = {f"{loopback:08X}:{port:04X}" for port in (dev.port, console)}
+    words = "".join(f"{word:08X}" for word in struct.unpack("=4I", socket.inet_pton(socket.AF_INET6, "::1")))
+    assert own <= listening <= {*own, f"{words}:{console:04X}"}
     with pytest.raises(ConnectionRefusedError):
         Wire(dev.port, host="127.0.0.2")
 
@@ -275,6 +280,11 @@ def framed(message: object) -> bytes:
     return len(body).to_bytes(4, "big") + body
 
 
+def texts_behind(message: object, *texts: str) -> bytes:
+    body = "\0".join([json.dumps(message), *texts]).encode()
+    return len(body).to_bytes(4, "big") + body
+
+
 NONSENSE: dict[str, bytes] = {
     "nothing": b"",
     "an HTTP request": get("/"),
@@ -299,6 +309,19 @@ NONSENSE: dict[str, bytes] = {
     "a do with too little": framed(["do", "table.put", {}]),
     "a do of wrong types": framed(["do", "queue.claim", {"worker": [], "slots": "x", "lease": None}]),
     "a do with more": framed(["do", "table.put", {}, 1]),
+    "many without anything": framed(["many"]),
+    "many of none": framed(["many", []]),
+    "many in an object": framed(["many", {"0": ["probe", {}]}]),
+    "many of wrong shapes": framed(["many", [["probe", {}], ["probe"], [], None, "probe"]]),
+    "many of unknown operations": framed(["many", [["drop", {}], ["table.put", {}]]]),
+    "many with a field and no text": framed(["many", [["table.put", {}, "encoded"]]]),
+    "many with texts and no field": texts_behind(["many", [["probe", {}]]], "{}", "{}"),
+    "many with too few texts": texts_behind(["many", [["table.put", {}, "encoded"]] * 3], "{}"),
+    "many with their texts within": framed(["many", [["table.put", {}, "encoded"]], ["{}"]]),
+    "many with numbers for texts": framed(["many", [["table.put", {}, "encoded"]], [1]]),
+    "many with more": framed(["many", [["probe", {}]], [], 1]),
+    "texts behind a word": texts_behind("many", "{}"),
+    "texts behind nothing": b"\0\0\0\2\0\0",
     "hello of a stranger": framed(["hello", 10**9, "http"]),
     "hello of nobody": framed(["hello", None, "http"]),
     "hello as true": framed(["hello", True, "worker"]) + framed(["claim", 17]),

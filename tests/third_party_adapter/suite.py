@@ -4,12 +4,12 @@ import pytest
 
 from portable.adapter import find_adapter
 from portable.testing import conformance
-from portable.testing.conformance.harness import Harness
+from portable.testing.conformance.harness import Harness, Stand
 
 
 @pytest.fixture
 def harness() -> Harness:
-    return Harness(find_adapter("memory"))
+    return Harness(find_adapter("memory"), {"memory": Stand("dicts in the test's process", "itself")})
 
 
 class TestTables(conformance.TableConformance): ...
@@ -52,6 +52,9 @@ class TestModels(conformance.ModelConformance): ...
 
 
 class TestHttp(conformance.HttpConformance): ...
+
+
+class TestTelemetry(conformance.TelemetryConformance): ...
 
 
 class TestCapabilities(conformance.CapabilityConformance): ...

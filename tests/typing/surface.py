@@ -51,8 +51,9 @@ from portable import (
     le,
     lt,
 )
+from portable.buckets import ListedObject
 from portable.drivers import DeadLetter, DeadLetterPage, RunRecord, RunState
-from portable.testing import AppClock, Client, ClientResponse, ManualClock, Running, RunningApp, running
+from portable.testing import AppClock, Client, ClientResponse, ManualClock, Running, RunningApp, running, some
 from portable.testing.cookies import Cookies
 
 
@@ -159,7 +160,11 @@ def buckets() -> None:
     assert_type(files.read_range("a", 0, 10), bytes)
     assert_type(files.copy("a", "b", if_absent=True), Object)
     assert_type(files.list("a/", delimiter="/").prefixes, list[str])
-    assert_type(files.list().objects, list[Object])
+    assert_type(files.list().objects, list[ListedObject])
+    assert_type(files.list().objects[0].etag, str)
+    assert_type(files.list().objects[0].modified, datetime)
+    listed = files.list().objects[0]
+    files.delete("a", if_version=listed.version)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
     files.delete("a", if_version="1")
     files.put("a", 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     files.signed_url("a", "POST")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -276,6 +281,10 @@ def in_a_test(item: Item) -> None:
         started.fire(changed)
         assert_type(started.dead_letters(charge), list[DeadLetter])
         assert_type(started.redeliver("charge"), int)
+        assert_type(started.send("GET", "/items/{}", body=b"", raises=True), ClientResponse)
+        assert_type(started.deliver("charge", "1", attempt=2, attributes={"a": "b"}).error, str | None)
+        started.put_items("items", {"id": "1", "n": 1}, {"id": "2"})
+        assert_type(some(str), Any)
         started.set_param("a", "b")
         started.set_secret(app.secret("token"), "b")
         started.client.post("/items", jsn=item)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

@@ -17,7 +17,7 @@ from portable.bucket_keys import KEY, PAST, check_key, check_prefix, guess_conte
 from portable.bucket_records import CHUNK, ObjectEventCodec, ObjectReader, object_event_body, object_of
 from portable.buckets import Bucket, ObjectEvent
 from portable.capabilities import load_profile
-from portable.drivers import Condition, ObjectPage, ObjectRecord, SignedRequest
+from portable.drivers import Condition, ListedRecord, ObjectPage, ObjectRecord, SignedRequest
 from portable.errors import (
     Conflict,
     DeclarationError,
@@ -37,6 +37,10 @@ PROFILE = load_profile()
 
 def record(key: str = "a", size: int = 3) -> ObjectRecord:
     return ObjectRecord(key, size, "v1", "text/x", {"k": "v"}, 1_800_000_000.5)
+
+
+def listed(key: str) -> ListedRecord:
+    return ListedRecord(key, 3, "e1", 1_800_000_000.5)
 
 
 class Refused(Exception):
@@ -255,11 +259,11 @@ def test_a_driver_is_never_asked_for_an_empty_range() -> None:
 
 def test_the_cursor_of_a_listing_is_its_last_key_or_prefix() -> None:
     with bound() as (files, driver):
-        driver.page = ObjectPage([record("a"), record("c")], ["b/", "d/"], "opaque")
+        driver.page = ObjectPage([listed("a"), listed("c")], ["b/", "d/"], "opaque")
         assert files.list(delimiter="/").cursor == "d/"
-        driver.page = ObjectPage([record("a"), record("e")], ["b/", "d/"], "opaque")
+        driver.page = ObjectPage([listed("a"), listed("e")], ["b/", "d/"], "opaque")
         assert files.list(delimiter="/").cursor == "e"
-        driver.page = ObjectPage([record("a")], [], None)
+        driver.page = ObjectPage([listed("a")], [], None)
         assert files.list().cursor is None
         files.list(delimiter="/", start_after="d/", limit=3)
         files.list("d/", delimiter="/", start_after="d/")

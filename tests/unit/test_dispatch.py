@@ -161,6 +161,32 @@ def a_request(source: random.Random) -> Request:
     )
 
 
+def test_what_no_front_has_refused_the_app_refuses_with_a_problem_document() -> None:
+    """The conformance suite leaves these to a provider's front; without one they come here."""
+    app = App("unit")
+
+    @app.get("/x")
+    def read(request: Request) -> list[object]:
+        return list(request.query.items())
+
+    dispatcher = Dispatcher(app)
+    for path, query in (
+        ("x", ""),
+        ("", ""),
+        ("*", ""),
+        ("http://host/x", ""),
+        ("/x/%zz", ""),
+        ("/x/é", ""),
+        ("/x", "é"),
+    ):
+        response = dispatcher.http(Request("GET", path, query_string=query))
+        assert response.status == 400, (path, query)
+        assert response.headers["content-type"] == "application/problem+json"
+    assert dispatcher.http(Request("OPTIONS", "*")).status == 204
+    assert dispatcher.http(Request("GET", "/x", query_string="a=%zz&b=%")).body == b'[["a",["%zz"]],["b",["%"]]]'
+    assert read is not None
+
+
 async def in_place(call: Callable[[], Response]) -> Response:
     return call()
 

@@ -21,6 +21,8 @@ TREE = {
     "LoadError": ("P2002", 500, 3),
     "ConfigurationError": ("P2003", 500, 3),
     "ProjectConflict": ("P2004", 409, 6),
+    "DeployFailed": ("P2005", 500, 1),
+    "DataAtRisk": ("P2006", 409, 6),
 }
 
 

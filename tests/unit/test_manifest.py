@@ -222,6 +222,16 @@ def test_a_trigger_of_a_service_that_is_not_included_is_found() -> None:
     assert errors(app) == []
 
 
+def test_a_static_file_that_is_too_large_for_a_target_is_found_with_whose_limit_that_is(tmp_path: Path) -> None:
+    app = App("one")
+    app.static("/", str(tmp_path))
+    (tmp_path / "film.bin").write_bytes(bytes(4 * 1024 * 1024))
+    assert errors(app) == []
+    (tmp_path / "film.bin").write_bytes(bytes(4 * 1024 * 1024 + 1))
+    [message] = errors(app)
+    assert message.endswith("over the limit of 4,194,304 (http_response_bytes, from aws)")
+
+
 def test_a_grant_on_what_is_not_in_the_app_is_found_with_the_nearest_name() -> None:
     app, other = App("one"), Service("other")
     items = other.table("items")

@@ -2,30 +2,41 @@
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from portable.errors import ConfigurationError, ProjectConflict
 
 if TYPE_CHECKING:
-    from portable.adapter import Project, Running, ServeOptions
+    from collections.abc import Mapping
+
+    from portable.adapter import Console, Project, ReplayOptions, Running, ServeOptions, Support
     from portable.app import App
     from portable.capabilities import Profile
     from portable.invocation import Outcome
+    from portable.telemetry import Recorder
 
 Kind = Literal["param", "secret"]
 
 
 class LocalAdapter:
-    """Implements portable.adapter.Adapter and LocalServer."""
+    """Implements portable.adapter.Adapter, LocalServer, Observes and Supports."""
 
     name = "local"
     lacks: frozenset[str] = frozenset()
 
-    def running(self, app: "App", *, profile: "Profile | None" = None) -> "AbstractContextManager[Running]":
+    def running(
+        self, app: "App", *, profile: "Profile | None" = None, recorder: "Recorder | None" = None
+    ) -> "AbstractContextManager[Running]":
         """Runs `app` in this process, in an empty temporary folder, on a clock that stands until it is advanced."""
         from .running import running
 
-        return running(app, profile=profile)
+        return running(app, profile=profile, recorder=recorder)
+
+    def support(self) -> "Mapping[str, Support]":
+        """What is native here and what is emulated, for the portability matrix."""
+        from .support import SUPPORT
+
+        return SUPPORT
 
     def serve(self, options: "ServeOptions") -> int:
         """Runs until interrupted; returns the exit code."""
@@ -50,6 +61,12 @@ class LocalAdapter:
             from .invoking import invoke_alone
 
             return invoke_alone(project, data, handler, payload)
+
+    def replay(self, project: "Project", data: Path, options: "ReplayOptions") -> "dict[str, Any]":
+        """Runs a recorded invocation again in a process of its own, on the project's data or on what it had read."""
+        from .replaying import replay
+
+        return replay(project, data, options)
 
     def write_value(self, data: Path, kind: Kind, name: str, value: str | None) -> None:
         """Sets (or with None removes) a param or secret in the data folder, readable by this user only."""
@@ -87,6 +104,12 @@ class LocalAdapter:
             finally:
                 engine.close()
         return count
+
+    def console(self, data: Path) -> "Console":
+        """What was recorded in a data folder: from the running `portable dev`, or from what is left of it."""
+        from .console_client import console_of
+
+        return console_of(data)
 
     def doctor(self, data: Path) -> list[tuple[str, bool, str]]:
         """Checks of this machine: (what, whether it is fine, detail)."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from portable.drivers import Condition, ObjectPage, ObjectRecord, SignedRequest
+from portable.drivers import Condition, ListedRecord, ObjectPage, ObjectRecord, SignedRequest
 from portable.errors import Unavailable
 
 from .signed import sign_url
@@ -14,6 +14,7 @@ from .store.conditions import to_json
 from .store.object_files import ObjectFiles
 from .tables import after_prefix, classify_store, traceparent
 
+LISTED = "key, size, version, modified"
 COLUMNS = "key, size, version, content_type, metadata, modified"
 TRIES = 50
 SOME = 32
@@ -96,7 +97,7 @@ class LocalBucket:
         )
 
     def list(self, prefix: str, *, delimiter: str | None, start_after: str | None, limit: int) -> ObjectPage:
-        objects: list[ObjectRecord] = []
+        objects: list[ListedRecord] = []
         prefixes: list[str] = []
         after = start_after or ""
         while True:
@@ -114,7 +115,7 @@ class LocalBucket:
                     after = common + PAST
                     prefixes.append(common)
                     break
-                objects.append(record(row))
+                objects.append(ListedRecord(key, row[1], token(row[2]), row[3]))
                 after = key
             else:
                 if len(rows) < most:
@@ -127,7 +128,7 @@ class LocalBucket:
             clause = " AND key < ?"
             values.append(end)
         return self._store.read(
-            f"SELECT {COLUMNS} FROM objects WHERE bucket = ? AND key > ? AND key >= ?{clause} ORDER BY key LIMIT ?",  # noqa: S608
+            f"SELECT {LISTED} FROM objects WHERE bucket = ? AND key > ? AND key >= ?{clause} ORDER BY key LIMIT ?",  # noqa: S608
             (*values, limit),
         )
 
@@ -153,4 +154,8 @@ class LocalBucket:
 
 def record(row: Row) -> ObjectRecord:
     key, size, version, content_type, metadata, modified = row[:6]
-    return ObjectRecord(key, size, f"{version:016x}", content_type, json.loads(metadata), modified)
+    return ObjectRecord(key, size, token(version), content_type, json.loads(metadata), modified)
+
+
+def token(version: int) -> str:
+    return f"{version:016x}"

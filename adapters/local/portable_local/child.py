@@ -109,9 +109,11 @@ def run(settings: dict[str, Any]) -> int:
         return serve(settings, channel, loaded, described)
     from .worker import work
 
-    if channel.call(["ready", {}]) != "go":
+    channel.send(["ready", {}])
+    answer, pool = channel.receive_handed()
+    if answer != "go" or pool is None:
         return 0
-    return work(channel, loaded.dispatcher)
+    return work(channel, loaded.dispatcher, pool)
 
 
 def prepare(settings: dict[str, Any]) -> dict[str, str]:
@@ -154,12 +156,13 @@ def load(settings: dict[str, Any]) -> Loaded:
 
 def bind(app: App, settings: dict[str, Any]) -> "tuple[RemoteStore, Binding]":
     """Attaches the app to the store of the data folder."""
+    from .recording import recorder_of
     from .remote import RemoteStore
     from .runtime import bind as bind_to
 
     store = RemoteStore(Path(settings["data"]), settings["socket"], settings["base_url"])
     profile = profile_for(settings["profile"], app.targets, settings["limits"])
-    return store, bind_to(app, store, profile)
+    return store, bind_to(app, store, profile, recorder=recorder_of(settings))
 
 
 def foreign_folders(root: str, known: set[str]) -> list[str]:

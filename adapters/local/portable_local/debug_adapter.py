@@ -25,6 +25,8 @@ from .processes import die_with_parent
 HOST = "127.0.0.1"
 ROOT_SECONDS = 60.0
 """For the root session's process to start, on a busy machine."""
+UNSENT = -1
+"""The number of a message that nobody got."""
 DEBUGPY = (sys.executable, "-P", "-X", "frozen_modules=off", "-m")
 """Frozen modules have no lines to stop at, and debugpy warns of them."""
 
@@ -61,6 +63,28 @@ def accept(clients: Any, port: int) -> int:
     return int(sockets.get_address(clients.listener)[1])
 
 
+def outlive_editors() -> None:
+    """Drops an answer that nobody waits for any more, at which debugpy's adapter ends itself.
+
+    An editor is gone before its answer when it crashes, or when it closes as soon as it hears `terminated`.
+    """
+    messaging: Any = importlib.import_module("debugpy.common.messaging")
+    log: Any = importlib.import_module("debugpy.common.log")
+    respond = messaging.Request.respond
+
+    def answer(request: Any, body: Any) -> None:
+        if request.response is not None and request.response.seq == UNSENT:
+            # The handler failed at the lost answer, and this tells of that.
+            return
+        try:
+            respond(request, body)
+        except messaging.JsonIOError:
+            log.swallow_exception("an answer came too late:", level="info")
+            request.response = messaging.Response(request.channel, UNSENT, request, {} if body is None else body)
+
+    messaging.Request.respond = answer
+
+
 def serve(settings: dict[str, Any]) -> dict[str, Any]:
     """Starts the adapter and the root session; what the supervisor wants to know of them."""
     adapter: Any = importlib.import_module("debugpy.adapter")
@@ -71,6 +95,7 @@ def serve(settings: dict[str, Any]) -> dict[str, Any]:
     log.to_file(prefix="debugpy.adapter")
     # Whoever does not know it is not let in as a process to debug.
     adapter.access_token = settings["token"]
+    outlive_editors()
     _, server = servers.serve(HOST, 0)
     told = json.dumps({"server": server, "token": settings["token"]}).encode()
     root = subprocess.Popen([*DEBUGPY, "portable_local.debug_adapter", "root"], stdin=subprocess.PIPE)

@@ -35,6 +35,7 @@ class Child:
         """It waits for the user at a breakpoint: no time limit counts."""
         self.is_leaving = False
         """It was told to stop, drain or die: its end is no news."""
+        self.has_ended = False
         self.failure: dict[str, Any] | None = None
 
 

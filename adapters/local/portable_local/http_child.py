@@ -12,17 +12,21 @@ from email.utils import formatdate
 from functools import partial
 from typing import Any, TypeVar
 
-from portable.app import App
+from portable.app import RESERVED, App
 from portable.binding import Binding
-from portable.dispatch import Dispatcher, Endpoint
+from portable.console import COOKIES
+from portable.context import Context
+from portable.dispatch import Dispatcher, Endpoint, Fail
 from portable.errors import NotFound, Timeout, Unavailable
 from portable.http import Request, Response
 from portable.identifiers import new_ids
 
 from .child import Loaded
 from .documentation import Documentation
+from .otlp_inlet import OTLP_PREFIX, OtlpInlet
 from .pauses import PAUSES
-from .server import Bounds, Site
+from .recording import QueueRecorder
+from .server import Bounds, Exchange, Site
 from .signed import MOST_BYTES, SIGNED_PREFIX, signed_request
 from .transport import Channel, FrameReader
 
@@ -30,9 +34,13 @@ T = TypeVar("T")
 
 SYNC_SLOTS = 40
 ASYNC_SLOTS = 200
+LOOK_SECONDS = 0.05
+"""A handler past its time is answered for so much later at most."""
 DRAIN_SECONDS = 35.0
 """More than a handler may take, and less than a slow client is given."""
 DESCRIPTORS = 16
+QUIET_SECONDS = 0.1
+"""After it has begun to serve: a request that a reload has kept waiting goes first."""
 
 
 class TimedDispatcher(Dispatcher):
@@ -46,7 +54,9 @@ class TimedDispatcher(Dispatcher):
         self._sync_slots = asyncio.Semaphore(SYNC_SLOTS)
         self._async_slots = asyncio.Semaphore(ASYNC_SLOTS)
         self._threads = ThreadPoolExecutor(SYNC_SLOTS, thread_name_prefix="handler")
-        self._late: set[asyncio.Future[Response]] = set()
+        self._late: set[asyncio.Future[Any]] = set()
+        self._limits: set[TimeLimit] = set()
+        self._is_watching = False
         self._documentation = Documentation(app)
 
     def _find(self, request: Request) -> Endpoint | Response:
@@ -59,14 +69,8 @@ class TimedDispatcher(Dispatcher):
                 raise
             return self._foreign("documentation", page, (), is_async=False)
 
-    async def respond(self, request: Request) -> Response:
-        try:
-            endpoint = self._admit(request)
-            if isinstance(endpoint, Response):
-                return self._finished(request, endpoint)
-            return self._finished(request, await self._timed(endpoint, request))
-        except Exception as error:
-            return self._failed(request, error)
+    async def respond(self, exchange: Exchange) -> Response | None:
+        return await self.answered(exchange.request, partial(self._timed, exchange), exchange.header_bytes)
 
     def failed(self, request: Request, error: Exception) -> Response:
         """The answer to a request that failed outside of any handler; logged."""
@@ -79,7 +83,9 @@ class TimedDispatcher(Dispatcher):
         run = partial(copy_context().run, function)
         return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
-    async def _timed(self, endpoint: Endpoint, request: Request) -> Response:
+    async def _timed(self, exchange: Exchange, endpoint: Endpoint, within: Context, fail: Fail) -> Response | None:
+        """Runs an endpoint in a slot of its kind, so long at most; None if its time was over and it was answered."""
+        request = exchange.request
         loop = asyncio.get_running_loop()
         ends = loop.time() + endpoint.timeout
         slots = self._async_slots if endpoint.is_async else self._sync_slots
@@ -90,13 +96,27 @@ class TimedDispatcher(Dispatcher):
                 raise Unavailable("every slot is taken by a handler that has not ended") from error
         else:
             await slots.acquire()
-        running: asyncio.Future[Response]
-        if endpoint.is_async:
-            running = loop.create_task(self._run_async(endpoint, request))
-        else:
-            context = copy_context()
-            running = loop.run_in_executor(self._threads, lambda: context.run(self._run, endpoint, request))
         ends -= PAUSES.seconds()
+        if endpoint.is_async:
+            limit = TimeLimit(self, exchange, endpoint.timeout, ends, fail)
+            self._limits.add(limit)
+            if not self._is_watching:
+                self._is_watching = True
+                loop.call_later(LOOK_SECONDS, self._watch)
+            try:
+                response = await self._run_async(endpoint, request, within)
+            except BaseException:
+                if limit.is_over:
+                    # Its 504 is logged.
+                    return None
+                raise
+            finally:
+                self._limits.discard(limit)
+                slots.release()
+            return None if limit.is_over else response
+        context = copy_context()
+        running: asyncio.Future[Response]
+        running = loop.run_in_executor(self._threads, lambda: context.run(self._run, endpoint, request, within))
         try:
             done = await ended(running, PAUSES.limit(ends - loop.time()))
             while not done and (left := ends + PAUSES.seconds() - loop.time()) > 0:
@@ -109,17 +129,61 @@ class TimedDispatcher(Dispatcher):
                 running.add_done_callback(lambda _: slots.release())
         if done:
             return running.result()
+        self.keep_late(running)
+        raise timed_out(endpoint.timeout)
+
+    def _watch(self) -> None:
+        """Looks after the time of every `async def` handler that runs: a timer for each would cost more."""
+        loop = asyncio.get_running_loop()
+        self._is_watching = bool(self._limits)
+        if self._is_watching:
+            loop.call_later(LOOK_SECONDS, self._watch)
+        now = loop.time()
+        for limit in list(self._limits):
+            limit.look(now)
+
+    def keep_late(self, running: "asyncio.Future[Any]") -> None:
+        """Whatever a handler past its time still does: nobody else refers to it."""
         self._late.add(running)
         running.add_done_callback(self._ended_late)
-        if endpoint.is_async:
-            running.cancel()
-        raise Timeout(f"the handler did not answer within {endpoint.timeout} seconds")
 
-    def _ended_late(self, running: "asyncio.Future[Response]") -> None:
+    def _ended_late(self, running: "asyncio.Future[Any]") -> None:
         self._late.discard(running)
         if not running.cancelled():
             # Its time is over and its 504 is logged; what it raised must only count as looked at.
             running.exception()
+
+
+class TimeLimit:
+    """The time of an `async def` handler: when it is over the client is told so, and the handler is cancelled.
+
+    It runs in the task of its exchange: a task for each handler, and a wait for it, would cost more than many do.
+    """
+
+    __slots__ = ("_dispatcher", "_ends", "_exchange", "_fail", "_seconds", "is_over")
+
+    def __init__(self, dispatcher: TimedDispatcher, exchange: Exchange, seconds: int, ends: float, fail: Fail) -> None:
+        self.is_over = False
+        self._dispatcher = dispatcher
+        self._exchange = exchange
+        self._seconds = seconds
+        self._ends = ends
+        self._fail = fail
+
+    def look(self, now: float) -> None:
+        """Ends it if it is time. At a breakpoint, or after one, it is later."""
+        if now < self._ends + PAUSES.seconds() or PAUSES.forever:
+            return
+        self.is_over = True
+        task = self._exchange.task
+        assert task is not None
+        self._dispatcher.keep_late(task)
+        self._exchange.answer_early(self._fail(timed_out(self._seconds)))
+        task.cancel()
+
+
+def timed_out(seconds: int) -> Timeout:
+    return Timeout(f"the handler did not answer within {seconds} seconds")
 
 
 async def ended(running: "asyncio.Future[Any]", seconds: float | None) -> bool:
@@ -144,10 +208,15 @@ async def ended(running: "asyncio.Future[Any]", seconds: float | None) -> bool:
 
 def bounds_of(dispatcher: Dispatcher) -> Bounds:
     """What connections may take of a process that serves an app, and its buckets."""
+    profile = dispatcher.profile
+    limit = profile.limit("http_request_bytes")
     return Bounds(
-        body=dispatcher.profile.bound("http_request_bytes"),
+        body=profile.bound(limit.name),
+        # In a profile that only warns the bound is not the limit, but what protects the process.
+        body_of="" if profile.warns else f"{limit.name}, from {limit.provider}",
         large_prefix=SIGNED_PREFIX.encode(),
         large_body=MOST_BYTES,
+        hidden_cookies=COOKIES.encode(),
     )
 
 
@@ -163,6 +232,10 @@ class HttpChild:
         self.dispatcher = loaded.dispatcher
         self.store = loaded.store
         self.listener = socket.socket(fileno=settings["listener"])
+        binding = self.dispatcher.binding
+        recorder = None if binding is None else binding.recorder
+        port: int = self.listener.getsockname()[1]
+        self.inlet = OtlpInlet(port, recorder if isinstance(recorder, QueueRecorder) else None)
         self.incoming, self.outgoing = (socket.socket(fileno=number) for number in settings["handover"])
         self.site = Site(self.respond, bounds or bounds_of(loaded.dispatcher))
         self.stopped = asyncio.Event()
@@ -170,15 +243,26 @@ class HttpChild:
         self._reader = FrameReader()
         self._adopted: set[asyncio.Task[Any]] = set()
 
-    async def respond(self, request: Request) -> Response:
-        if request.path.startswith(SIGNED_PREFIX):
-            try:
-                response = await self.dispatcher.in_thread(partial(signed_request, self.store, request))
-            except Exception as error:
-                return self.dispatcher.failed(request, error)
+    async def respond(self, exchange: Exchange) -> Response | None:
+        if exchange.request.path.startswith(RESERVED):
+            response = await self._own(exchange.request)
             if response is not None:
                 return response
-        return await self.dispatcher.respond(request)
+        return await self.dispatcher.respond(exchange)
+
+    async def _own(self, request: Request) -> Response | None:
+        """What the local runtime answers itself, below a path that no app may have; None: nothing of that."""
+        answer: Callable[[], Response | None]
+        if request.path.startswith(SIGNED_PREFIX):
+            answer = partial(signed_request, self.store, request)
+        elif request.path.startswith(OTLP_PREFIX):
+            answer = partial(self.inlet.respond, request)
+        else:
+            return None
+        try:
+            return await self.dispatcher.in_thread(answer)
+        except Exception as error:
+            return self.dispatcher.failed(request, error)
 
     async def go(self) -> None:
         """Accepts connections, until told to drain or to stop."""
@@ -189,9 +273,21 @@ class HttpChild:
         self.loop.add_reader(self.incoming, self.adopt)
         self.loop.add_reader(self.channel.socket, self.listen)
         self.listen()
+        self.loop.call_later(QUIET_SECONDS, self.derive_grants)
         await self.stopped.wait()
         self.loop.remove_reader(self.channel.socket)
         await self.dispatcher.close_async()
+
+    def derive_grants(self) -> None:
+        """Finds out what handlers may do, once nothing is asked of this process: else the first request pays for it."""
+        if self.stopped.is_set():
+            return
+        if self.site.state.tasks:
+            self.loop.call_later(QUIET_SECONDS, self.derive_grants)
+            return
+        from portable.grants.ahead import derive_ahead
+
+        derive_ahead(self.dispatcher.app)
 
     def tell_time(self) -> None:
         self.site.date(formatdate(usegmt=True).encode())

@@ -7,15 +7,18 @@ import socket
 import stat
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from portable.errors import ConfigurationError, ProjectConflict
 
 DEFAULT_PORT = 8000
+CONSOLE_PORT = 8001
 DEFAULT_TRIES = 20
 PATIENCE = 1.0
 """Seconds for processes of a killed predecessor to let go of a port."""
 SOCKET_NAME = "run.sock"
+RECORDS_NAME = "records.sock"
 LONGEST_SOCKET_PATH = 100
 """sockaddr_un holds 104 bytes on macOS, 108 on Linux, and a final zero."""
 
@@ -48,6 +51,52 @@ def listen(host: str, port: int | None) -> tuple[socket.socket, bool]:
             if error.errno != errno.EADDRINUSE:
                 raise
     return bound(host, 0), True
+
+
+def listen_for_console(port: int | None) -> tuple[list[socket.socket], bool]:
+    """Sockets at one port of 127.0.0.1 and, where there is one, of ::1; whether the default port was busy.
+
+    Both, so that `localhost` is the console whichever of them a browser takes. Raises PortTaken.
+    """
+    if port:
+        try:
+            return console_sockets(port, patiently), False
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+        raise PortTaken(
+            f"port {port} is in use by another program",
+            hint="choose another with --console-port, or leave it out to get the next free one",
+        )
+    default = range(CONSOLE_PORT, CONSOLE_PORT + DEFAULT_TRIES) if port is None else ()
+    for number in (*default, *[0] * DEFAULT_TRIES):
+        try:
+            return console_sockets(number, bound), port is None and number != CONSOLE_PORT
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise PortTaken("no port is free for the console", hint="choose one with --console-port")
+
+
+def console_sockets(port: int, bind: Callable[[str, int], socket.socket]) -> list[socket.socket]:
+    """Raises OSError."""
+    first = bind("127.0.0.1", port)
+    try:
+        return [first, bind("::1", first.getsockname()[1])]
+    except ConfigurationError:
+        return [first]  # a machine without IPv6
+    except OSError as error:
+        if error.errno in (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT):
+            return [first]
+        first.close()
+        raise
+    except BaseException:
+        first.close()
+        raise
+
+
+def is_loopback(host: str) -> bool:
+    return host in ("127.0.0.1", "::1", "localhost")
 
 
 def patiently(host: str, port: int) -> socket.socket:
@@ -90,14 +139,19 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def socket_path(data: Path) -> str:
+def records_path(data: Path) -> str:
+    """Where the console's process takes records."""
+    return socket_path(data, RECORDS_NAME)
+
+
+def socket_path(data: Path, name: str = SOCKET_NAME) -> str:
     """Where the owner of a data folder listens: in the folder, or where a long path is not too long, by its hash."""
-    near = str(data / SOCKET_NAME)
+    near = str(data / name)
     if len(os.fsencode(near)) <= LONGEST_SOCKET_PATH:
         return near
     digest = hashlib.blake2b(os.fsencode(os.path.realpath(data)), digest_size=8).hexdigest()
     folder = os.path.join(tempfile.gettempdir(), f"portable-{os.getuid()}")
-    return os.path.join(folder, f"{digest}.sock")
+    return os.path.join(folder, f"{digest}.{name.replace(SOCKET_NAME, 'sock')}")
 
 
 def listen_locally(path: str) -> socket.socket:

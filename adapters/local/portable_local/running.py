@@ -1,5 +1,6 @@
 """An app that runs in this process, for tests: the real store in a temporary folder, on a clock that the test moves."""
 
+import logging
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from portable.http import Request, Response
 from portable.invocation import Invocation, Outcome
 from portable.manifest import build_manifest
 from portable.schedules import fire_times
+from portable.telemetry import Recorder
 from portable.testing.clock import ManualClock
 
 from .queues import LocalDeadLetters
@@ -100,6 +102,8 @@ class RunningApp:
                 outcome = self.dispatcher.invoke(invocation)
                 if outcome.status == "succeeded":
                     self._acknowledged[invocation.handler] = invocation
+                else:
+                    _log_failure(invocation, outcome)
                 outcomes.append(finishing(invocation.id, fence, outcome))
         finally:
             # Also when a test is interrupted: what was run has been run.
@@ -175,13 +179,28 @@ class RunningApp:
         write_value(self.store.folder, kind, name, value)
 
 
+def _log_failure(invocation: Invocation, outcome: Outcome) -> None:
+    """So that a test that fails shows why, as it does for requests."""
+    what = f"attempt {invocation.attempt} of {invocation.handler} failed" + (
+        " for good" if outcome.status == "dead" else f"; again in {outcome.retry_after:.3g} s"
+    )
+    trace = (outcome.traceback or "").rstrip() or outcome.error
+    logging.getLogger("portable.background").error("%s\n%s", what, trace)
+
+
 def finishing(id: str, fence: int, outcome: Outcome) -> dict[str, Any]:
     """The arguments of `queue.finish` for an Outcome."""
     return {"id": id, "fence": fence, **outcome._asdict()}
 
 
 @contextmanager
-def running(app: App, clock: MovableClock | None = None, *, profile: Profile | None = None) -> Generator[RunningApp]:
+def running(
+    app: App,
+    clock: MovableClock | None = None,
+    *,
+    profile: Profile | None = None,
+    recorder: Recorder | None = None,
+) -> Generator[RunningApp]:
     """Runs `app` in this process with empty data until the block ends. Several threads may use its resources."""
     wiring = translate(build_manifest(app, with_grants=False).to_dict())
     moving = clock or ManualClock()
@@ -189,7 +208,7 @@ def running(app: App, clock: MovableClock | None = None, *, profile: Profile | N
     store = LocalStore(engine)
     try:
         store.call("bind", {"wiring": wiring})
-        binding = bind(app, store, profile)
+        binding = bind(app, store, profile, recorder=recorder)
         try:
             started = RunningApp(app, binding, store, moving)
             try:

@@ -8,6 +8,7 @@ from portable.capabilities import Profile, strictest
 from portable.drivers import BucketDriver, DeadLetterDriver, TableDriver, TaskDriver, TopicDriver, ValueDriver
 from portable.permissions import Table, authorizer, permissions
 from portable.specs import BucketSpec, ParamSpec, SecretSpec, TableSpec, TaskSpec, TopicSpec
+from portable.telemetry import Recorder
 
 from .buckets import LocalBucket
 from .queues import LocalDeadLetters, LocalTask
@@ -65,7 +66,14 @@ def table_of(app: App) -> Table:
     return permissions(derive(app).grants)
 
 
-def bind(app: App, store: Store, profile: Profile | None = None, *, stage: str = STAGE) -> Binding:
+def bind(
+    app: App,
+    store: Store,
+    profile: Profile | None = None,
+    *,
+    stage: str = STAGE,
+    recorder: Recorder | None = None,
+) -> Binding:
     """Attaches `app` to a data folder, with the limits of `profile` (by default its targets') in force."""
     binding = Binding(
         app=app.name,
@@ -75,6 +83,7 @@ def bind(app: App, store: Store, profile: Profile | None = None, *, stage: str =
         profile=profile or strictest(app.targets),
         clock=store.clock,
         authorize=authorizer(app, partial(table_of, app)),
+        recorder=recorder,
     )
     app.bind(binding)
     return binding

@@ -9,18 +9,23 @@ import asyncio
 import logging
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, NamedTuple, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from portable.http import Headers, Request, Response
+from portable.http import GivenHeaders, Request, Response
+from portable.identifiers import new_ids
 
-Respond = Callable[[Request], Awaitable[Response]]
+Respond = Callable[["Exchange"], Awaitable[Response | None]]
+"""Answers an exchange's request; None if that was done by `answer_early`."""
 
 HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+ODD_IN_TARGET = re.compile(rb"[^!-~]|#")
+"""What a client has to percent-encode."""
 BODILESS = (204, 304)
 """Whose end is told by their head alone (RFC 9112, section 6.3); 205 is not among them."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -36,6 +41,8 @@ class Bounds(NamedTuple):
     headers: int = 16 * 1024
     header_count: int = 100
     body: int = 4 * 1024 * 1024
+    body_of: str = ""
+    """What the client is told of it: the limit's name, and whose it is."""
     large_prefix: bytes = b"\0"
     """Paths below it take larger bodies: uploads into buckets."""
     large_body: int = 0
@@ -48,6 +55,8 @@ class Bounds(NamedTuple):
     """Bytes a second."""
     idle_time: float = 55.0
     connections: int = 2000
+    hidden_cookies: bytes = b""
+    """How the names of the cookies begin that are taken out of requests before anybody sees them."""
 
 
 class Refused(Exception):
@@ -77,6 +86,8 @@ class Site:
         )
         self.config.load()
         self.state = ServerState()
+        self.stamp = b""
+        """What every answer carries."""
         self.body_bytes = 0
         self.draining = False
         self.hand_over: Callable[[int], bool] | None = None
@@ -92,7 +103,7 @@ class Site:
 
     def date(self, text: bytes) -> None:
         """Sets the Date that answers carry; once a second."""
-        self.state.default_headers = [(b"date", text)]
+        self.stamp = b"date: %s\r\n" % text
 
     def drain(self, hand_over: Callable[[int], bool] | None) -> None:
         """Lets go of every connection as soon as its request is answered: to `hand_over`, or by closing it."""
@@ -112,6 +123,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._in_body = False
         self._head_bytes = 0
+        self.plain_bytes = -1
+        """Of the headers of the last request, if there is none among them that a Dispatcher looks for."""
         self._found_nothing = 0
         """Bytes since the parser last found something: what it, or httptools, keeps of a field that has no end yet."""
         self._most = site.bounds.body
@@ -120,6 +133,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._ends: float | None = None
         """When what the peer is waited for must have come; None: nothing is."""
+        self._pending: float | None = None
+        """What `_limit` is to be called with once all that has arrived is parsed: most requests arrive whole."""
         self._refusal: Refused | None = None
         self._deaf = False
         self._exchange: Exchange | None = None
@@ -150,7 +165,7 @@ class BoundedProtocol(HttpToolsProtocol):
         Three times for each request, so the timer is left as it is while it goes off early enough to look again.
         """
         if seconds is None:
-            self._ends = None
+            self._ends = self._pending = None
             return
         ends = self._ends = self.loop.time() + seconds
         if self._timer is not None:
@@ -192,6 +207,9 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._found_nothing += len(data)
         super().data_received(data)
+        if self._pending is not None:
+            self._limit(self._pending)
+            self._pending = None
         if self._found_nothing > self.bounds.headers and (self._in_head or self._in_body) and not self._deaf:
             self._refuse(Refused(431, "A header, a trailer or a chunk extension is too large."))
 
@@ -216,8 +234,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         message = refused.message.encode()
-        lines = [STATUS_LINE[refused.status]]
-        lines.extend(name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers)
+        lines = [STATUS_LINE[refused.status], self.site.stamp]
         lines.append(b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\n")
         lines.append(b"content-length: %d\r\n\r\n" % len(message))
         self.transport.write(b"".join(lines) + message)
@@ -244,8 +261,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._in_head = True
         self._head_bytes = self._found_nothing = 0
-        self._limit(self.bounds.header_time)
-        super().on_message_begin()
+        self._pending = self.bounds.header_time
+        # What uvicorn keeps for a request, without the half that is for ASGI.
+        self.url = b""
+        self.headers = []
 
     def on_url(self, url: bytes) -> None:
         self.url += url
@@ -273,7 +292,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop(refused)
             raise
         self._in_head, self._in_body = False, True
-        self._limit(self._body_time())
+        self._pending = self._body_time()
         if length and self.site.body_bytes + length > self.bounds.bodies:
             self._stop(Refused(503, "Too much is being received at once."))
         if self._expects and self._exchange is None:
@@ -288,51 +307,60 @@ class BoundedProtocol(HttpToolsProtocol):
         version = parser.get_http_version()
         if version not in ("1.0", "1.1"):
             raise Refused(505, "HTTP/1.0 and HTTP/1.1 are spoken here.")
-        found: dict[bytes, list[bytes]] = {}
-        for name, value in self.headers:
-            found.setdefault(name, []).append(value.lower() if name == b"expect" else value)
-        hosts = found.get(b"host", [])
-        if len(hosts) != 1 or HOST.fullmatch(hosts[0]) is None:
+        found = dict(self.headers)
+        repeated = () if len(found) == len(self.headers) else repeats(self.headers)
+        host = found.get(b"host")
+        if host is None or b"host" in repeated or HOST.fullmatch(host) is None:
             raise Refused(400, "There must be one Host, and it must be a host.")
-        codings = found.get(b"transfer-encoding", [])
-        if codings and (b"content-length" in found or version == "1.0"):
-            raise Refused(400, "Content-Length and Transfer-Encoding exclude each other.")
-        if codings and [coding.strip().lower() for coding in codings] != [b"chunked"]:
-            raise Refused(501, "The one transfer coding that is known is chunked.")
-        lengths = found.get(b"content-length", [])
-        if len(lengths) > 1 or (lengths and not lengths[0].isdigit()):
+        coding, digits = found.get(b"transfer-encoding"), found.get(b"content-length")
+        if coding is not None:
+            if digits is not None or version == "1.0":
+                raise Refused(400, "Content-Length and Transfer-Encoding exclude each other.")
+            if coding.strip().lower() != b"chunked" or b"transfer-encoding" in repeated:
+                raise Refused(501, "The one transfer coding that is known is chunked.")
+        if digits is not None and (not digits.isdigit() or b"content-length" in repeated):
             raise Refused(400, "The Content-Length is no number.")
-        length = int(lengths[0][:20]) if lengths else 0
+        if b"cookie" in found and self.bounds.hidden_cookies:
+            self.headers = without_cookies(self.headers, self.bounds.hidden_cookies)
+        length = 0 if digits is None else int(digits[:20])
+        has_body = length > 0 or coding is not None
         self._most = self.bounds.large_body if self.url.startswith(self.bounds.large_prefix) else self.bounds.body
         if length > self._most:
-            raise Refused(413, f"The body is larger than {self._most} bytes.")
-        if (codings or length) and parser.should_upgrade():
+            raise self._large_body()
+        if has_body and parser.should_upgrade():
             # The parser takes what follows for another protocol; without its body the request is not to be answered.
             raise Refused(501, "No other protocol is spoken here: send the body without an Upgrade.")
-        if not self.url.isascii() or any(byte < 0x21 or byte in b"#\x7f" for byte in self.url):
+        if ODD_IN_TARGET.search(self.url) is not None:
             raise Refused(400, "The request target has characters that must be percent-encoded.")
         if not self.url.startswith(b"/") and (self.url != b"*" or parser.get_method() != b"OPTIONS"):
             # RFC 9112, section 3.2.2: the absolute form names the host again.
             scheme, _, rest = self.url.partition(b"://")
             authority, slash, path = rest.partition(b"/")
-            if scheme.lower() not in (b"http", b"https") or authority.lower() != hosts[0].lower():
+            if scheme.lower() not in (b"http", b"https") or authority.lower() != host.lower():
                 raise Refused(400, "The request target is neither a path nor a URL of this host.")
             self.url = slash + path or b"/"
-        self._expects = version == "1.1" and bool(codings or length) and b"100-continue" in found.get(b"expect", [])
+        self._expects = has_body and version == "1.1" and found.get(b"expect", b"").lower() == b"100-continue"
+        names = b" ".join(found)
+        is_plain = b"traceparent" not in names and b"x-request-id" not in names and b"x-portable-" not in names
+        self.plain_bytes = self._head_bytes if is_plain else -1
         return length
+
+    def _large_body(self) -> Refused:
+        whose = f" ({self.bounds.body_of})" if self.bounds.body_of and self._most == self.bounds.body else ""
+        return Refused(413, f"The body is larger than {self._most} bytes{whose}.")
 
     def on_body(self, body: bytes) -> None:
         self._found_nothing = 0
         self._body += body
         self.site.body_bytes += len(body)
         if len(self._body) > self._most:
-            self._stop(Refused(413, f"The body is larger than {self._most} bytes."))
+            self._stop(self._large_body())
         if self.site.body_bytes > self.bounds.bodies:
             self._stop(Refused(503, "Too much is being received at once."))
 
     def on_message_complete(self) -> None:
         self._in_body = False
-        self._limit(None)
+        self._ends = self._pending = None
         # Its bytes stay counted until it is answered.
         exchange = Exchange(self, bytes(self._body))
         self._body = bytearray()
@@ -356,8 +384,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _begin(self, exchange: "Exchange") -> None:
         self._exchange = self.cycle = exchange
-        task = self.loop.create_task(exchange.answer())
-        task.add_done_callback(self.tasks.discard)
+        exchange.task = task = self.loop.create_task(exchange.answer())
         self.tasks.add(task)
 
     def answered(self) -> None:
@@ -415,6 +442,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self.loop.call_later(0.005, self.let_go)
 
 
+class StreamedResponse(Response):
+    """An answer without a known end, sent in chunks. There is one reader of them: whoever has asked."""
+
+    __slots__ = ("chunks",)
+
+    def __init__(self, chunks: AsyncGenerator[bytes], *, media_type: str) -> None:
+        super().__init__(b"", 200, media_type=media_type)
+        self.chunks = chunks
+
+
 class Unwaited(asyncio.Event):
     """Stands for an event that a connection sets and nobody waits for."""
 
@@ -434,6 +471,7 @@ class Exchange(RequestResponseCycle):
         self.response_complete = False
         self.disconnected = False
         self.message_event = NOBODY_WAITS
+        self.task: asyncio.Task[None] | None = None
         self._body_bytes = len(body)
         parser: Any = connection.parser
         path, _, query = connection.url.decode("ascii").partition("?")
@@ -441,10 +479,14 @@ class Exchange(RequestResponseCycle):
             parser.get_method().decode("ascii"),
             path,
             query_string=query,
-            headers=_headers(connection.headers),
+            headers=RawHeaders(connection.headers),
             body=body,
             client=connection.client[0] if connection.client else "",
         )
+        self.header_bytes = connection.plain_bytes
+        """What `Dispatcher.answered` is told."""
+        if self.header_bytes >= 0:
+            self.request.id, self.request.traceparent = new_ids()
         self.keep_alive = (
             parser.get_http_version() == "1.1" and parser.should_keep_alive() and not parser.should_upgrade()
         )
@@ -453,25 +495,64 @@ class Exchange(RequestResponseCycle):
         """Asks the app and writes what it says. The app's `respond` turns its own failures into answers."""
         connection = self.connection
         try:
-            response = await connection.site.respond(self.request)
-            self.forget_body()
-            data = self._encode(response)
-        except asyncio.CancelledError:
-            self.forget_body()
-            connection.transport.abort()
-            raise
-        except Exception:
-            logging.getLogger("portable.http").exception("an answer could not be made")
-            self.forget_body()
-            data = self._encode(Response("Internal Server Error", 500))
+            try:
+                response = await connection.site.respond(self)
+                if response is None:
+                    return
+                self.forget_body()
+                if isinstance(response, StreamedResponse):
+                    await self._stream(response)
+                    return
+                data = self._encode(response)
+            except asyncio.CancelledError:
+                self.forget_body()
+                connection.transport.abort()
+                raise
+            except Exception:
+                logging.getLogger("portable.http").exception("an answer could not be made")
+                self.forget_body()
+                data = self._encode(Response("Internal Server Error", 500))
+            if not self.disconnected:
+                connection.transport.write(data)
+                if connection.flow.write_paused:
+                    await self._wait_until_read(len(data))
+            self._end()
+        finally:
+            connection.tasks.discard(self.task)
+
+    def answer_early(self, response: Response) -> None:
+        """Answers while `respond` goes on; once. What that still does holds up no other request."""
+        self.forget_body()
         if not self.disconnected:
-            connection.transport.write(data)
-            if connection.flow.write_paused:
-                await self._wait_until_read(len(data))
-            if not self.keep_alive:
-                connection.linger()
+            self.connection.transport.write(self._encode(response))
+        self.connection.tasks.discard(self.task)
+        self._end()
+
+    def _end(self) -> None:
+        if not self.disconnected and not self.keep_alive:
+            self.connection.linger()
         self.response_complete = True
-        connection.answered()
+        self.connection.answered()
+
+    async def _stream(self, response: "StreamedResponse") -> None:
+        """Sends what comes as it comes; its end is that of the connection. A peer that does not read is let go of."""
+        connection = self.connection
+        self.keep_alive = False
+        try:
+            async with aclosing(response.chunks) as chunks:
+                if not self.disconnected:
+                    connection.transport.write(self._encode(response))
+                async for chunk in chunks:
+                    if self.disconnected or connection.transport.is_closing():
+                        break
+                    connection.transport.write(chunk)
+                    if connection.flow.write_paused:
+                        await self._wait_until_read(len(chunk))
+        finally:
+            self.response_complete = True
+            if not self.disconnected:
+                connection.linger()
+            connection.answered()
 
     async def _wait_until_read(self, size: int) -> None:
         """Nothing more is made for a peer that does not read, and it may not keep what was made for ever."""
@@ -489,13 +570,14 @@ class Exchange(RequestResponseCycle):
 
     def _encode(self, response: Response) -> bytes:
         status, body = response.status, response.body
-        lines = [STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status]
-        lines.extend(name + b": " + value + b"\r\n" for name, value in self.connection.server_state.default_headers)
-        sized = False
-        for name, value in response.headers.items():
-            sized = sized or name == "content-length"
-            lines.append(f"{name}: {value}\r\n".encode("latin-1"))
-        if not sized and status not in BODILESS:
+        items = response.headers.items()
+        text = "".join([f"{name}: {value}\r\n" for name, value in items])
+        lines = [
+            STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status,
+            self.connection.site.stamp,
+            text.encode("latin-1"),
+        ]
+        if status not in BODILESS and "content-length" not in dict(items) and type(response) is not StreamedResponse:
             lines.append(b"content-length: %d\r\n" % len(body))
         lines.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
         if self.request.method != "HEAD" and status not in BODILESS:
@@ -503,10 +585,46 @@ class Exchange(RequestResponseCycle):
         return b"".join(lines)
 
 
-def _headers(raw: list[tuple[bytes, bytes]]) -> Headers:
-    headers = Headers()
-    headers._items = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
-    return headers
+def repeats(headers: list[tuple[bytes, bytes]]) -> set[bytes]:
+    """The names that come more than once."""
+    seen: set[bytes] = set()
+    found: set[bytes] = set()
+    for name, _ in headers:
+        (found if name in seen else seen).add(name)
+    return found
+
+
+def without_cookies(headers: list[tuple[bytes, bytes]], prefix: bytes) -> list[tuple[bytes, bytes]]:
+    """The headers without the cookies whose names begin so; those that had no other are gone."""
+    found: list[tuple[bytes, bytes]] = []
+    for name, value in headers:
+        if name == b"cookie" and prefix in value:
+            value = b"; ".join(
+                part for one in value.split(b";") if (part := one.strip()) and not part.startswith(prefix)
+            )
+            if not value:
+                continue
+        found.append((name, value))
+    return found
+
+
+class RawHeaders(GivenHeaders):
+    """Headers as they came: most requests are answered without a look at most of theirs."""
+
+    __slots__ = ()
+
+    def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
+        self._given: Any = raw
+
+    def _pairs(self) -> list[tuple[str, str]]:
+        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._given]
+
+    def _last(self, name: str) -> str | None:
+        wanted, found = name.encode("latin-1"), None
+        for key, value in self._given:
+            if key == wanted:
+                found = value
+        return None if found is None else found.decode("latin-1")
 
 
 def _long_url() -> Refused:

@@ -11,6 +11,7 @@ from portable.cli.render import Output, escape, paint
 from portable.errors import Location
 
 from .loop import Loop
+from .recording import SWITCH
 
 
 def app_failure(answer: dict[str, Any]) -> AppFailure:
@@ -35,6 +36,8 @@ class Speech:
         self.has_served = False
         self.failure: AppFailure | None = None
         self.debug_port: int | None = None
+        self.console: str | None = None
+        """A link to it, which works once."""
 
     def say(self, text: str) -> None:
         sys.stderr.write(f"{text}\n")
@@ -43,8 +46,22 @@ class Speech:
     def starting(self, *, has_moved: bool) -> None:
         if has_moved:
             self.say("port 8000 is in use, so another one is taken")
+        switch = os.environ.get(SWITCH, "").lower()
+        if switch == "off":
+            self.say(f"nothing is recorded, as {SWITCH}=off says")
+        elif switch not in ("", "on"):
+            self.say(f"{SWITCH}={escape(switch)} is not known, only `off` is: what runs is recorded")
         if self.options.host not in ("127.0.0.1", "::1", "localhost"):
             self.say(f"warning: {self.options.host} lets other machines in; nothing here is protected")
+            if self.options.console_exposed:
+                self.say("the console is on, for this machine alone: who is let in by its link can do what you can do")
+
+    def console_moved(self, url: str | None) -> None:
+        """It is elsewhere than where people look for it, or (None) nowhere."""
+        if url is None:
+            self.say("the console is off, and nothing is recorded, as others are let in; --console-exposed has both")
+        else:
+            self.say("port 8001 is in use, so another one is taken for the console")
 
     def debugging(self, port: int, *, has_moved: bool) -> None:
         self.debug_port = port
@@ -57,7 +74,7 @@ class Speech:
             document = {
                 "app": manifest["app"]["name"],
                 "api": url,
-                "console": None,
+                "console": self.console,
                 "pid": os.getpid(),
                 "data": str(self.options.data),
             }
@@ -77,12 +94,17 @@ class Speech:
             f"  {paint(name, 'bold', sys.stdout)} {paint(url, 'cyan', sys.stdout)}\n"
             f"  {parts}; data in {escape(data)}; {watched}; Ctrl-C ends it\n"
         )
+        if self.console is not None:
+            sys.stdout.write(f"  console {paint(self.console, 'cyan', sys.stdout)}\n")
         if self.debug_port is not None:
             sys.stdout.write(f"  the debugger listens on 127.0.0.1:{self.debug_port}; no time limits\n")
         sys.stdout.flush()
 
-    def debugger_ended(self, how: str) -> None:
-        self.say(f"the debugger ended: {how}; the app runs on without it until `portable dev` is started again")
+    def debugger_ended(self, how: str, *, starts_again: bool) -> None:
+        if starts_again:
+            self.say(f"the debugger ended: {how}; it is started again: attach once more after the restart")
+        else:
+            self.say(f"the debugger ended: {how}; the app runs on without it until `portable dev` is started again")
 
     def reloaded(self, edited: list[str], seconds: float) -> None:
         if not edited:
@@ -98,6 +120,8 @@ class Speech:
             self.say("the last good version goes on serving; waiting for the next save")
         else:
             self.say("nothing is served yet; waiting for the next save")
+            if self.console is not None:
+                self.say(f"  console {paint(self.console, 'cyan', sys.stderr)}")
 
     def raise_failure(self, answer: dict[str, Any], loop: Loop) -> None:
         """Ends the loop with an error that the command line prints."""

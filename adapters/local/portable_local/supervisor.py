@@ -11,15 +11,18 @@ import signal
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from portable.adapter import ServeOptions
 from portable.errors import PortableError
 from portable.schedules import fire_times
 
+from .console import ConsoleSide, console_side
 from .debugger import Debugger
 from .desk import ARRIVING, Desk
 from .fleet import Child, Fleet
@@ -30,7 +33,7 @@ from .processes import describe_exit
 from .scheduler import due
 from .speech import Speech
 from .store import crash_points
-from .store.engine import Engine
+from .store.engine import Engine, Operation
 from .store.owner import hold_folder
 from .store.results import Result
 from .terminal import TerminalDesk
@@ -41,9 +44,6 @@ from .watch import Watch, watch
 __all__ = ["Supervisor", "invoke", "serve"]
 
 BATCH = 1000
-OUTCOMES = 32
-OUTCOME_SECONDS = 0.003
-"""For so many, or so long, outcomes wait for others to share their sync, while no worker waits for it."""
 SETTLE_SECONDS = 0.003
 """An editor, or git, writes several files: the first is waited for no longer than they take."""
 STOP_SECONDS = 15.0
@@ -51,6 +51,8 @@ DEBUG_STOP_SECONDS = 3.0
 """What stands at a breakpoint does not hear that it should stop."""
 CLOCK_SECONDS = 10.0
 """How soon a jump of the clock is noticed."""
+LAST_READS = 8
+"""Of what a process said before it ended; its socket may be open still in a process that it has forked."""
 SWEEP_SECONDS = 600.0
 RESTART_WAITS = (0.0, 0.2, 1.0, 5.0)
 RETRY_SECONDS = 1.0
@@ -60,6 +62,13 @@ LASTED_SECONDS = 10.0
 
 Arguments = dict[str, Any]
 Done = Callable[[Result], None]
+
+
+class Asked(NamedTuple):
+    """Operations that came together, and who is told what all of them came to."""
+
+    operations: list[Operation]
+    done: Callable[[list[Result]], None] | None
 
 
 class Supervisor:
@@ -72,18 +81,23 @@ class Supervisor:
         listener: socket.socket,
         local: socket.socket,
         debugger: Debugger | None = None,
+        console: ConsoleSide | None = None,
     ) -> None:
         self.options = options
         self.debugger = debugger
+        self.console = console
         self.engine = engine
         self.clock = engine.clock
         self.url = url_of(listener)
         self.speech = Speech(options)
         self.loop = Loop()
+        if console is not None:
+            self.speech.console = console.new_link()
+            console.attach(self.loop, self.url, local.getsockname())
         self.exit_code = 0
         self._local = local
         self._listener = listener
-        self._pending: list[tuple[str, dict[str, Any], Done | None]] = []
+        self._pending: deque[Asked] = deque()
         self._handover = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         for end in self._handover:
             end.set_inheritable(True)
@@ -96,6 +110,7 @@ class Supervisor:
             "data": str(options.data),
             "cache": str(options.data / "cache"),
             "socket": local.getsockname(),
+            "telemetry": None if console is None else console.path,
             "listener": listener.fileno(),
             "handover": descriptors[1:],
             "base_url": self.url,
@@ -108,10 +123,14 @@ class Supervisor:
         self.fleet.on_zygote_end = self._zygote_ended
         self.desk = Desk(self.loop, self.fleet, self._submit, options.workers, has_limits=debugger is None)
         self.terminal = TerminalDesk(self.loop.send, self._hold_up)
+        self.loop.patience = self.desk.patience
         self.desk.on_failure = self.speech.run_failed
+        if console is not None:
+            self.desk.on_broken_off = console.broke_off
         self._generation = 0
         self._current: Child | None = None
         self._next: Child | None = None
+        self._ending: Child | None = None
         self._wiring: dict[str, Any] | None = None
         self._schedules: list[list[Any]] = []
         self._fire_timer: Timer | None = None
@@ -124,7 +143,6 @@ class Supervisor:
         self._crashes = 0
         self._killed_starts = 0
         self._has_released = False
-        self._outcomes_due = 0.0
         self._arrivals = engine.arrivals
 
     # The loop
@@ -146,6 +164,10 @@ class Supervisor:
                     raise self.speech.failure
             finally:
                 self.fleet.close()
+                self.desk.shut()
+                if self.console is not None:
+                    # After the processes whose records it takes.
+                    self.console.close()
                 self.terminal.restore()
                 if self._watch is not None:
                     self._watch.close()
@@ -181,20 +203,16 @@ class Supervisor:
 
     def _answer(self, peer: Peer, message: Message) -> None:
         match message:
+            case ["many", *rest]:
+                self._do(peer, rest)
             case ["do", str(operation), dict() as arguments]:  # pyright: ignore[reportUnknownVariableType]
                 self._submit(
                     operation, cast("Arguments", arguments), lambda result: self.loop.send(peer, result.to_json())
                 )
-            case ["claim", outcome]:
-                child = self.fleet.children.get(peer.worker or 0)
-                if child is not None:
-                    self.desk.free(child, outcome)
+            case ["claim", *rest]:
+                self._claim(peer, rest)
             case ["hello", int(number), str()]:
-                child = self.fleet.children.get(number)
-                if child is None or child.peer is not None or peer.worker is not None:
-                    self._hang_up(peer)
-                else:
-                    peer.worker, child.peer = number, peer
+                self._greet(peer, number)
             case ["ready", dict() as described]:  # pyright: ignore[reportUnknownVariableType]
                 child = self.fleet.children.get(peer.worker or 0)
                 self._ready(peer, child, cast("Arguments", described))
@@ -205,14 +223,64 @@ class Supervisor:
                     self._failed(child, cast("Arguments", answer))
             case ["invoke", str(handler), str(body)]:
                 self.desk.invoke(peer, handler, body, self.clock.now())
+            case ["invoke", str(handler), str(body), str(traceparent)]:
+                self.desk.invoke(peer, handler, body, self.clock.now(), traceparent)
             case ["break", int(number), str()]:
                 self.terminal.ask(peer, number)
             case ["debugger"]:
                 self.loop.send(peer, {"place": None if self.debugger is None else self.debugger.place})
             case ["status"]:
-                self.loop.send(peer, {"api": self.url, "pid": os.getpid(), "ready": self._current is not None})
+                console = None if self.console is None else self.console.door
+                self.loop.send(
+                    peer,
+                    {"api": self.url, "console": console, "pid": os.getpid(), "ready": self._current is not None},
+                )
             case _:
                 self._hang_up(peer)
+
+    def _greet(self, peer: Peer, number: int) -> None:
+        """A process that was started has come up."""
+        child = self.fleet.children.get(number)
+        if child is None or child.peer is not None or peer.worker is not None:
+            self._hang_up(peer)
+            return
+        peer.worker, child.peer = number, peer
+        if child.role == "worker":
+            self.loop.let_wait(peer)
+
+    def _speaker(self, peer: Peer) -> Child | None:
+        """The process at the other end, be it only in what it said before it ended."""
+        number = peer.worker or 0
+        if self._ending is not None and self._ending.number == number:
+            return self._ending
+        return self.fleet.children.get(number)
+
+    def _claim(self, peer: Peer, rest: list[Any]) -> None:
+        """A worker has run something; see worker.py."""
+        child = self._speaker(peer)
+        match rest:
+            case [outcome]:
+                if child is not None:
+                    self.desk.free(child, outcome)
+            case [dict() as outcome, float(seconds), None]:  # pyright: ignore[reportUnknownVariableType]
+                if child is not None:
+                    self.desk.free(child, cast("Arguments", outcome), seconds)
+            case [dict() as outcome, float(seconds), [str(id), int(fence)]]:  # pyright: ignore[reportUnknownVariableType]
+                if child is not None:
+                    self.desk.free(child, cast("Arguments", outcome), seconds, (id, fence))
+            case _:
+                self._hang_up(peer)
+
+    def _do(self, peer: Peer, rest: list[Any]) -> None:
+        """What threads of a child want written, together: one answer, when all of it is durable."""
+        operations = operations_of(rest)
+        if operations is None:
+            self._hang_up(peer)
+        else:
+            self._pending.append(Asked(operations, partial(self._tell, peer)))
+
+    def _tell(self, peer: Peer, results: list[Result]) -> None:
+        self.loop.send(peer, [result.to_json() for result in results])
 
     # Breakpoints
 
@@ -225,59 +293,71 @@ class Supervisor:
     def _debugger_ended(self) -> None:
         assert self.debugger is not None
         self.loop.remove(self.debugger)
-        self.speech.debugger_ended(self.debugger.ended())
+        how = self.debugger.ended()
+        starts_again = self._stopping is None and self.debugger.start_again()
+        self.speech.debugger_ended(how, starts_again=starts_again)
+        if starts_again:
+            self.loop.add(self.debugger, self._debugger_started_again)
+
+    def _debugger_started_again(self) -> None:
+        assert self.debugger is not None
+        self.loop.remove(self.debugger)
+        if not self.debugger.started_again():
+            self.speech.debugger_ended(self.debugger.ended(), starts_again=False)
+            return
+        self.loop.add(self.debugger, self._debugger_ended)
+        if self._stopping is None:
+            # Only a process that starts connects to it. What was saved meanwhile is on its way already, or comes now.
+            self._start_next(as_served=self._next is None and self._current is not None)
 
     # Writes
 
     def _submit(self, operation: str, arguments: dict[str, Any], done: Done | None = None) -> None:
-        self._pending.append((operation, arguments, done))
+        self._pending.append(Asked([(operation, arguments)], None if done is None else partial(only, done)))
 
     def _commit(self) -> None:
         """One batch, one transaction, one sync; then the answers. Claims ride along where they can."""
         while True:
-            slots = self.desk.slots
-            if slots == 0 and self._may_wait():
-                return
-            batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
-            asks = slots > 0 and (self.desk.is_due or any(entry[0] in ARRIVING for entry in batch))
+            batch, operations = self._next_batch()
+            if any(name in ARRIVING for name, _ in operations):
+                self.desk.look()
+            if any(name == "schedule.pause" for name, _ in operations):
+                # When the next one fires is another question now.
+                self.loop.after(0.0, self._fire)
+            asks = self.desk.asks
             if not batch and not asks:
                 return
-            operations = [(operation, arguments) for operation, arguments, _ in batch]
             if asks:
                 operations.append(self.desk.claim())
             results = self.engine.execute(operations)
             crash_points.reach("before-answer")
             if asks:
-                self.desk.claimed(results.pop(), slots, self.clock.now())
-                self._plan_due()
-            for (_, _, done), result in zip(batch, results, strict=True):
-                if done is not None:
-                    done(result)
+                self.desk.claimed(results.pop(), self.clock.now())
+            start = 0
+            for entry in batch:
+                end = start + len(entry.operations)
+                if entry.done is not None:
+                    entry.done(results[start:end])
+                start = end
             if batch:
                 crash_points.reach("after-answer")
             if self.engine.arrivals != self._arrivals:
                 self._arrivals = self.engine.arrivals
-                if not asks or self.desk.slots:
-                    self.desk.is_due = self.desk.is_due or not asks
-                    self._plan_due()
+                if not asks:
+                    self.desk.look()
+                self._plan_due()
+            elif asks:
+                self._plan_due()
 
-    def _may_wait(self) -> bool:
-        """Whether there is nothing to write but outcomes, which nobody waits for: workers have what they need."""
-        if (
-            not self.desk.holds
-            or not 0 < len(self._pending) < OUTCOMES
-            or any(entry[0] != "queue.finish" for entry in self._pending)
-        ):
-            self._outcomes_due = 0.0
-            return False
-        now = time.monotonic()
-        if not self._outcomes_due:
-            self._outcomes_due = now + OUTCOME_SECONDS
-            self.loop.after(OUTCOME_SECONDS, nothing)
-        elif now >= self._outcomes_due:
-            self._outcomes_due = 0.0
-            return False
-        return True
+    def _next_batch(self) -> tuple[list[Asked], list[Operation]]:
+        """What is written next, together."""
+        pending = self._pending
+        batch: list[Asked] = []
+        operations: list[Operation] = []
+        while pending and len(operations) < BATCH:
+            batch.append(pending.popleft())
+            operations += batch[-1].operations
+        return batch, operations
 
     def _plan_due(self) -> None:
         """Wakes up when the next delivery is due."""
@@ -329,7 +409,8 @@ class Supervisor:
             return
         child.is_ready = True
         if child.role == "worker":
-            self.loop.send(peer, "go")
+            if not self.desk.welcome(child):
+                self.fleet.kill(child)
             return
         if child is not self._next:
             self.loop.send(peer, "stop")
@@ -352,9 +433,12 @@ class Supervisor:
         assert self._wiring is not None
         if is_first and not self.speech.has_served:
             self.speech.serving(self.url, described["manifest"])
-            write_ready_file(self.options.ready_file, self.url, self.speech.debug_port)
+            write_ready_file(self.options.ready_file, self.url, self.speech.console, self.speech.debug_port)
         else:
             self.speech.reloaded(self._edited, time.monotonic() - self._edited_at)
+        if self.console is not None:
+            seconds = time.monotonic() - self._edited_at if self._edited else None
+            self.console.serves(described, self._edited, seconds)
         self._edited = []
         self.fleet.sources = described["sources"]
         self._open_desk(child)
@@ -391,12 +475,17 @@ class Supervisor:
             return
         self._next = None
         self._edited = []
-        if self._current is None and not self.options.reload:
-            self.speech.raise_failure(answer, self.loop)
-            return
-        self.speech.failed(answer, keeps_serving=self._current is not None)
+        self._next_failed(answer)
 
     def _ended(self, child: Child, status: int) -> None:
+        child.has_ended = True
+        if child.peer is not None and not child.peer.closed:
+            # What it said last counts: there may be many outcomes that nobody has listened to yet.
+            self._ending = child
+            for _ in range(LAST_READS):
+                if not child.peer.closed:
+                    self._heard(child.peer)
+            self._ending = None
         if self._stopping is not None:
             self.desk.ended(child, status)
             self._check_stopped()
@@ -414,6 +503,8 @@ class Supervisor:
             if time.monotonic() - child.started_at > LASTED_SECONDS:
                 self._crashes = 0
             self.speech.server_ended(was)
+            if self.console is not None:
+                self.console.stopped(f"the process that serves HTTP ended: {was}")
             if self._next is None:
                 self._restart()
         elif child is self._next:
@@ -431,8 +522,10 @@ class Supervisor:
     def _next_failed(self, answer: dict[str, Any]) -> None:
         if self._current is None and not self.options.reload:
             self.speech.raise_failure(answer, self.loop)
-        else:
-            self.speech.failed(answer, keeps_serving=self._current is not None)
+            return
+        self.speech.failed(answer, keeps_serving=self._current is not None)
+        if self.console is not None:
+            self.console.failed(answer)
 
     def _restart(self) -> None:
         wait = RESTART_WAITS[min(self._crashes, len(RESTART_WAITS) - 1)]
@@ -529,13 +622,46 @@ def nothing() -> None:
     """A timer that only makes the loop go round."""
 
 
-def write_ready_file(path: Path | None, url: str, debug: int | None = None) -> None:
-    """Tells programs where the app is; whole or not at all."""
+def only(done: Done, results: list[Result]) -> None:
+    """Tells what became of an operation that came alone."""
+    done(results[0])
+
+
+def operations_of(rest: list[Any]) -> list[Operation] | None:
+    """The operations of a frame: a list of `[name, arguments]`, or of `[name, arguments, field]` for each of the texts
+    behind it, which `field` is to have. None for anything else: whoever sends that has lost its way.
+    """
+    if not 1 <= len(rest) <= 2 or not all(isinstance(part, list) for part in rest):
+        return None
+    wanted: list[Any] = rest[0]
+    texts: list[Any] = rest[1] if len(rest) == 2 else []
+    found: list[Operation] = []
+    left = iter(texts)
+    for entry in wanted:
+        match entry:
+            case [str(name), dict() as arguments]:  # pyright: ignore[reportUnknownVariableType]
+                found.append((name, cast("Arguments", arguments)))
+            case [str(name), dict() as arguments, str(field)]:  # pyright: ignore[reportUnknownVariableType]
+                text = next(left, None)
+                if text is None:
+                    return None
+                cast("Arguments", arguments)[field] = text
+                found.append((name, cast("Arguments", arguments)))
+            case _:
+                return None
+    return found if found and next(left, None) is None else None
+
+
+def write_ready_file(path: Path | None, url: str, console: str | None = None, debug: int | None = None) -> None:
+    """Tells programs where the app is; whole or not at all. For this user alone: a link to the console is in it."""
     if path is None:
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    document = {"api": url, "console": None, "pid": os.getpid(), **({} if debug is None else {"debug": debug})}
-    temporary.write_text(json.dumps(document) + "\n", encoding="utf-8")
+    document = {"api": url, "console": console, "pid": os.getpid(), **({} if debug is None else {"debug": debug})}
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(json.dumps(document) + "\n")
     os.replace(temporary, path)
 
 
@@ -557,8 +683,13 @@ def serve(options: ServeOptions) -> int:
                     debugger = Debugger(options.debug_port) if options.debug else None
                     if debugger is not None:
                         ending.callback(debugger.close)
-                    supervisor = Supervisor(options, engine, listener, local, debugger)
+                    console = console_side(options)
+                    if console is not None:
+                        ending.callback(console.close)
+                    supervisor = Supervisor(options, engine, listener, local, debugger, console)
                     supervisor.speech.starting(has_moved=has_moved)
+                    if console is None or console.has_moved:
+                        supervisor.speech.console_moved(None if console is None else console.url)
                     if debugger is not None:
                         supervisor.speech.debugging(debugger.port, has_moved=debugger.has_moved)
                     if options.ready_file is not None:

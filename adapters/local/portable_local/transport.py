@@ -1,11 +1,13 @@
 """Frames between the supervisor and the processes that it started: a length, then JSON. Both ends, nothing else.
 
-Every conversation is one request, one answer, in turn, so that no frame carries a number.
+Every conversation is one request, one answer, in turn, so that no frame carries a number. Long texts may follow the
+JSON as they are, each after a zero byte, which no JSON holds: nobody has to quote them, and nobody to undo it.
 """
 
 import json
 import socket
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeGuard, cast
 
 from portable.errors import Unavailable, Unknown
 
@@ -17,7 +19,10 @@ FRAME_BYTES = 64 * 1024 * 1024
 """More than any message that the limits of a profile allow; a longer one is a fault, never memory."""
 READ_BYTES = 256 * 1024
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_scan: Callable[[str, int], tuple[Message, int]] = cast("Any", json.JSONDecoder()).scan_once
+"""What `json.loads` is made of, without its search for white space: there is none."""
+SEPARATOR = "\0"
 
 
 class BrokenFrame(ValueError):
@@ -26,10 +31,32 @@ class BrokenFrame(ValueError):
 
 def frame(message: Message) -> bytes:
     """A message as it travels. Lone surrogates survive, so that a fault in user data is told by who checks it."""
-    body = _encode(message).encode("utf-8", "surrogatepass")
+    return framed(to_json(message))
+
+
+def framed(text: str) -> bytes:
+    """What `to_json` made of a message, perhaps with texts behind it, as it travels."""
+    body = text.encode("utf-8", "surrogatepass")
     if len(body) > FRAME_BYTES:
         raise BrokenFrame(f"a message of {len(body):,} bytes does not fit into a frame of {FRAME_BYTES:,}")
     return len(body).to_bytes(HEADER, "big") + body
+
+
+def parsed(text: str) -> Message:
+    """The message of a frame; texts that follow it become its last element. Raises BrokenFrame."""
+    try:
+        message, end = _scan(text, 0)
+    except (ValueError, RecursionError, StopIteration) as error:
+        raise BrokenFrame(f"a frame that is no JSON: {error}") from error
+    if end == len(text):
+        return message
+    if text[end] != SEPARATOR or not is_list(message):
+        raise BrokenFrame("a frame that goes on behind its message")
+    return [*message, text[end + 1 :].split(SEPARATOR)]
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
 
 
 class FrameReader:
@@ -59,9 +86,10 @@ class FrameReader:
             if len(buffer) < end:
                 break
             try:
-                found.append(json.loads(buffer[start + HEADER : end].decode("utf-8", "surrogatepass")))
-            except (ValueError, RecursionError) as error:
-                raise BrokenFrame(f"a frame that is no JSON: {error}") from error
+                text = buffer[start + HEADER : end].decode("utf-8", "surrogatepass")
+            except ValueError as error:
+                raise BrokenFrame(f"a frame that is no UTF-8: {error}") from error
+            found.append(parsed(text))
             start = end
         if start:
             del buffer[:start]
@@ -102,9 +130,21 @@ class Channel:
             self._waiting.extend(self._reader.feed(data))
         return self._waiting.pop(0)
 
+    def receive_handed(self) -> tuple[Message | None, socket.socket | None]:
+        """The next message, which begins a new read, and the socket that came with it."""
+        data, descriptors, _, _ = socket.recv_fds(self.socket, READ_BYTES, 1)
+        self._waiting.extend(self._reader.feed(data))
+        handed = socket.socket(fileno=descriptors[0]) if descriptors else None
+        if handed is not None:
+            handed.set_inheritable(False)
+        return (self.receive() if data else None), handed
+
     def call(self, message: Message) -> Message:
         """Sends and waits for the answer. Raises Unavailable if nothing was sent, Unknown if the answer was lost."""
-        data = frame(message)
+        return self.call_framed(frame(message))
+
+    def call_framed(self, data: bytes) -> Message:
+        """The same, of a frame."""
         try:
             self.socket.sendall(data)
         except OSError as error:
@@ -139,6 +179,11 @@ class Peer:
     def fileno(self) -> int:
         return self.socket.fileno()
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that the other end has not taken yet."""
+        return len(self._out)
+
     def read(self) -> list[Message] | None:
         """What has arrived, or None when the other end is gone or speaks nonsense."""
         try:
@@ -166,6 +211,21 @@ class Peer:
             return False
         self._out += data
         return self.flush()
+
+    def send_handing(self, message: Message, handed: Socket) -> bool:
+        """Sends a message and a copy of a socket with it; False if that must wait, and nothing was sent."""
+        if self.closed or self._out:
+            return self.closed
+        data = frame(message)
+        try:
+            sent = socket.send_fds(self.socket, [data], [handed.fileno()])
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # a dead peer is found by reading
+        self._out += data[sent:]
+        self.flush()
+        return True
 
     def flush(self) -> bool:
         """Sends what is queued; True when nothing is left. A dead peer is found by reading."""

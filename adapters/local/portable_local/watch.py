@@ -26,6 +26,8 @@ IN_NONBLOCK = os.O_NONBLOCK
 IN_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 CHANGES = IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE
 EVENT = struct.Struct("iIII")
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
+"""A folder that was taken away before it was looked at, or that is nobody's business."""
 
 IGNORED_FOLDERS = frozenset(
     (
@@ -38,6 +40,8 @@ IGNORED_FOLDERS = frozenset(
         "venv",
     )
 )
+PYTEST_CACHE = "pytest-cache-files-"
+"""How pytest calls its cache until it is whole."""
 SUFFIXES = frozenset(
     f".{name}"
     for name in (
@@ -58,7 +62,23 @@ def matters(name: str) -> bool:
 
 def enters(name: str) -> bool:
     """Whether a folder of this name belongs to the sources."""
-    return not name.startswith(".") and name not in IGNORED_FOLDERS and not name.endswith(".egg-info")
+    if name.startswith((".", PYTEST_CACHE)) or name.endswith(".egg-info"):
+        return False
+    return name not in IGNORED_FOLDERS
+
+
+def contents_of(folder: str) -> tuple[list[str], list[str]]:
+    """The names of folders and of everything else in a folder; none in one that is gone or closed to us."""
+    folders: list[str] = []
+    names: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for one in entries:
+                (folders if one.is_dir(follow_symlinks=False) else names).append(one.name)
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+    return folders, names
 
 
 class InotifyWatch:
@@ -133,16 +153,21 @@ class InotifyWatch:
     def _enter(self, folder: str) -> bool:
         """Watches a folder and those below it; whether there are files that matter."""
         holds = False
-        for path, folders, names in os.walk(folder):
+        waiting = [folder]
+        while waiting:
+            path = waiting.pop()
             if os.path.realpath(path) == self.data:
-                folders.clear()
                 continue
-            folders[:] = [
-                name for name in folders if enters(name) and not os.path.exists(os.path.join(path, name, "pyvenv.cfg"))
-            ]
+            # First watched, then looked into: what comes into it in between is seen twice, and not never.
             if self._watch(path):
                 self._deep.add(path)
+            folders, names = contents_of(path)
             holds = holds or any(matters(name) for name in names)
+            waiting += [
+                os.path.join(path, name)
+                for name in folders
+                if enters(name) and not os.path.exists(os.path.join(path, name, "pyvenv.cfg"))
+            ]
         return holds
 
     def _watch(self, folder: str) -> bool:
@@ -151,7 +176,7 @@ class InotifyWatch:
             number = ctypes.get_errno()
             if number == errno.ENOSPC:
                 self.full = True
-            elif number not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
+            elif number not in GONE:
                 raise OSError(number, os.strerror(number), folder)
             return False
         self._folders[watch] = folder

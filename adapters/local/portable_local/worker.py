@@ -1,26 +1,42 @@
 """A process that runs background handlers, one delivery at a time; killable, so that a timeout is one."""
 
+import socket
+import time
 from typing import Any
 
 from portable.dispatch import Dispatcher
 from portable.invocation import Invocation, Outcome
 
+from .pool import Delivery, key_of, take, tell_hungry
 from .transport import Channel
 
 
-def work(channel: Channel, dispatcher: Dispatcher) -> int:
-    """Claims and runs until told to stop. One frame brings the outcome and asks for the next delivery."""
-    outcome: dict[str, Any] | None = None
+def work(channel: Channel, dispatcher: Dispatcher, pool: socket.socket) -> int:
+    """Runs what it is given, and then what the pool has, until it is told to stop.
+
+    One frame brings the outcome, and what was taken from the pool; taken nothing, it asks to be given something.
+    """
+    channel.send(["claim", None])
     while True:
-        channel.send(["claim", outcome])
         answer = channel.receive()
         if answer is None or answer == "stop":
             dispatcher.close()
             return 0
-        outcome = dispatcher.invoke(invocation(answer))._asdict()
+        delivery: Delivery | None = answer
+        has_taken = False
+        while delivery is not None:
+            began = time.monotonic()
+            outcome = dispatcher.invoke(invocation(delivery))._asdict()
+            seconds = time.monotonic() - began
+            delivery = take(pool)
+            channel.send(["claim", outcome, seconds, None if delivery is None else key_of(delivery)])
+            if delivery is not None:
+                has_taken = True
+            elif has_taken:
+                tell_hungry(pool)
 
 
-def invocation(delivery: dict[str, Any]) -> Invocation:
+def invocation(delivery: Delivery) -> Invocation:
     """A claimed delivery as the Dispatcher takes it."""
     return Invocation(
         id=delivery["id"],

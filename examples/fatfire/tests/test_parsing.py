@@ -23,6 +23,12 @@ def fault(parse: object, content: bytes) -> StatementError:
     return caught.value
 
 
+def test_reading_a_statement_does_not_fill_the_logs(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    assert parse_ofx(OFX)
+    assert caplog.records == []
+
+
 def test_the_samples_are_what_the_generator_writes() -> None:
     for name, content in build().items():
         assert (SAMPLES / name).read_bytes() == content, name

@@ -17,6 +17,7 @@ from .table_queries import TableQueryConformance
 from .table_types import TableTypesConformance
 from .tables import TableConformance
 from .tasks import TaskConformance
+from .telemetry import TelemetryConformance
 from .topics import TopicConformance
 from .values import ValueConformance
 
@@ -35,6 +36,7 @@ __all__ = [
     "TableQueryConformance",
     "TableTypesConformance",
     "TaskConformance",
+    "TelemetryConformance",
     "TopicConformance",
     "ValueConformance",
 ]

@@ -99,6 +99,9 @@ class BucketDataConformance(BucketRuns):
         ids=lambda data: type(data).__name__,
     )
     def test_what_gives_no_bytes_is_refused_and_leaves_nothing(self, harness: Harness, data: Any) -> None:
+        if isinstance(data, io.StringIO):
+            # Another adapter's run in this process may have read it.
+            data = io.StringIO(data.getvalue())
         with self.running(harness) as (files, _):
             with pytest.raises(InvalidArgument):
                 files.put("a", data)

@@ -116,7 +116,8 @@ class BucketDescriptionConformance(BucketRuns):
             head = files.head("a")
             assert head is not None
             assert head.metadata == {"k" * 48: "v" * 2000}
-            many = {f"k{number:03}": "v" * 12 for number in range(128)}
+            # They travel as headers, of which HTTP clients take a hundred.
+            many = {f"k{number:03}": "v" * 28 for number in range(64)}
             assert sum(len(name) + len(value) for name, value in many.items()) == 2048
             files.put("b", b"x", metadata=many)
             for metadata in ({"k" * 48: "v" * 2001}, {"k" * 49: "v" * 2000}, {**many, "z": ""}):

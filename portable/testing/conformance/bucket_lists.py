@@ -3,6 +3,7 @@
 import random
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -68,20 +69,56 @@ class BucketListConformance:
     def test_a_listing_sees_every_write_and_deletion_at_once(self, harness: Harness) -> None:
         with self.listed(harness, []) as files:
             for number in range(30):
-                stored = files.put(f"k{number:02}", b"x")
-                assert files.list().objects[-1] == stored
+                stored = files.put(f"k{number:02}", b"x" * number)
+                last = files.list().objects[-1]
+                assert (last.key, last.size) == (stored.key, number)
             for number in range(30):
                 files.delete(f"k{number:02}")
                 assert [entry.key for entry in files.list().objects] == [
                     f"k{later:02}" for later in range(number + 1, 30)
                 ]
 
-    def test_a_listing_says_what_head_says(self, harness: Harness) -> None:
+    def test_key_size_and_time_of_a_listing_are_those_that_head_says(self, harness: Harness) -> None:
         with self.listed(harness, []) as files:
             files.put("a.csv", b"12", metadata={"k": "v"})
             files.put("b", "text", content_type="text/x")
-            for entry in files.list().objects:
-                assert files.head(entry.key) == entry
+            listed = files.list().objects
+            assert [entry.key for entry in listed] == ["a.csv", "b"]
+            for entry in listed:
+                head = files.head(entry.key)
+                assert head is not None
+                assert (entry.key, entry.size) == (head.key, head.size)
+                # A provider may list milliseconds and answer HEAD in whole seconds.
+                assert abs((entry.modified - head.modified).total_seconds()) < 1
+                assert entry.modified.utcoffset() == timedelta(0)
+
+    def test_an_etag_differs_where_the_bytes_differ(self, harness: Harness) -> None:
+        with self.listed(harness, []) as files:
+            seen: list[str] = []
+            for data in (b"one", b"two", b"one two", b""):
+                files.put("a", data)
+                (entry,) = files.list().objects
+                seen.append(entry.etag)
+            assert all(seen)
+            assert len(set(seen)) == len(seen)
+
+    def test_an_etag_stays_while_nothing_is_written(self, harness: Harness) -> None:
+        with self.listed(harness, ["a", "b"]) as files:
+            before = files.list().objects
+            files.put("b", b"new")
+            after = files.list().objects
+            assert before[0] == after[0] == files.list("a").objects[0]
+            assert before[1] != after[1]
+
+    def test_what_a_listing_does_not_tell_is_said_to_be_with_head(self, harness: Harness) -> None:
+        with self.listed(harness, ["a"]) as files:
+            (entry,) = files.list().objects
+            assert entry._fields == ("key", "size", "etag", "modified")
+            for name in ("version", "content_type", "metadata"):
+                with pytest.raises(AttributeError, match=rf"head\(key\) tells {name}"):
+                    getattr(entry, name)
+            with pytest.raises(AttributeError, match=r"key, size, etag, modified of an object, not 'colour'$"):
+                getattr(entry, "colour")  # noqa: B009 - no type knows it
 
     def test_keys_come_in_byte_order(self, harness: Harness) -> None:
         keys = [

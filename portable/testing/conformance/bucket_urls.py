@@ -198,36 +198,30 @@ class BucketUrlConformance:
     def test_a_url_is_for_its_key_alone(self, harness: Harness) -> None:
         with self.signing(harness) as (files, running):
             for key in ("aaa", "aab", "aaa/b", "aa"):
-                files.put(key, f"content of {key}")
+                files.put(key, f"inside of {key}")
             url = target(files.signed_url("aaa").url)
             signed = files.signed_url("aaa")
-            for other in (
-                "aab",
-                "aaa/b",
-                "aa",
-                "aaa/",
-                "aaa/.",
-                "./aaa",
-                "x/../aaa",
-                "%61aa",
-                "aaa%00",
-                "..%2faaa",
-            ):
-                assert url.count("aaa") >= 1
-                assert_refused(send(running, signed, url=url.replace("aaa", other, 1)), b"content of")
+            assert url.count("aaa") >= 1
+            for other in ("aab", "aaa/b", "aa", "aaa/", "aaa%00", "..%2faaa", "aaa%2fb"):
+                assert_refused(send(running, signed, url=url.replace("aaa", other, 1)), b"inside of")
+            for spelling in ("%61aa", "./aaa", "x/../aaa", "aaa/."):
+                # Whoever takes it for the same key may answer with the same object, and with no other.
+                response = send(running, signed, url=url.replace("aaa", spelling, 1))
+                if response.status >= 300 or response.body != b"inside of aaa":
+                    assert_refused(response, b"inside of")
 
     @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "PATCH"])
     def test_a_download_url_allows_nothing_else(self, harness: Harness, method: str) -> None:
         with self.signing(harness) as (files, running):
-            stored = files.put("a", b"content")
-            assert_refused(send(running, files.signed_url("a"), b"evil", method=method), b"content")
+            stored = files.put("a", b"inside")
+            assert_refused(send(running, files.signed_url("a"), b"evil", method=method), b"inside")
             assert files.head("a") == stored
 
     @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PATCH", "HEAD"])
     def test_an_upload_url_allows_nothing_else(self, harness: Harness, method: str) -> None:
         with self.signing(harness) as (files, running):
-            stored = files.put("a", b"content")
-            assert_refused(send(running, files.signed_url("a", "PUT"), b"evil", method=method), b"content")
+            stored = files.put("a", b"inside")
+            assert_refused(send(running, files.signed_url("a", "PUT"), b"evil", method=method), b"inside")
             assert files.head("a") == stored
 
     def test_an_upload_must_send_the_headers_of_the_answer(self, harness: Harness) -> None:
@@ -247,22 +241,22 @@ class BucketUrlConformance:
     @pytest.mark.parametrize("expires_in", [1, 60, 900, 3600])
     def test_a_url_works_until_it_expires_and_not_after(self, harness: Harness, expires_in: int) -> None:
         with self.signing(harness) as (files, running):
-            stored = files.put("a", b"content")
+            stored = files.put("a", b"inside")
             get = files.signed_url("a", expires_in=expires_in)
             put = files.signed_url("a", "PUT", expires_in=expires_in)
             for signed in (get, put):
                 assert abs(signed.expires_at - running.now() - expires_in) <= 2
             if expires_in > 10:
                 running.advance(expires_in - 5)
-                assert send(running, get).body == b"content"
+                assert send(running, get).body == b"inside"
                 running.advance(7)
             else:
-                assert send(running, get).body == b"content"
+                assert send(running, get).body == b"inside"
                 running.advance(expires_in + 2)
-            assert_refused(send(running, get), b"content")
+            assert_refused(send(running, get), b"inside")
             assert_refused(send(running, put, b"evil"))
             assert files.head("a") == stored
-            assert send(running, files.signed_url("a")).body == b"content"
+            assert send(running, files.signed_url("a")).body == b"inside"
 
     def test_a_url_lives_15_minutes_unless_told(self, harness: Harness) -> None:
         with self.signing(harness) as (files, running):
@@ -296,42 +290,42 @@ class BucketUrlConformance:
 
     def test_urls_of_different_rights_share_nothing_that_could_be_swapped(self, harness: Harness) -> None:
         with self.signing(harness) as (files, running):
-            files.put("a", b"content a")
-            files.put("b", b"content b")
+            files.put("a", b"inside a")
+            files.put("b", b"inside b")
             a, b = files.signed_url("a"), files.signed_url("b")
             put = files.signed_url("b", "PUT")
             path_a, _, query_a = target(a.url).partition("?")
             path_b, _, query_b = target(b.url).partition("?")
-            assert_refused(send(running, a, url=f"{path_a}?{query_b}"), b"content")
-            assert_refused(send(running, a, url=f"{path_b}?{query_a}"), b"content")
+            assert_refused(send(running, a, url=f"{path_a}?{query_b}"), b"inside")
+            assert_refused(send(running, a, url=f"{path_b}?{query_a}"), b"inside")
             assert_refused(send(running, put, b"evil", url=f"{path_b}?{query_b}"))
-            assert_refused(send(running, a, url=f"{path_a}?{target(put.url).partition('?')[2]}"), b"content")
-            assert files.get("b") == b"content b"
+            assert_refused(send(running, a, url=f"{path_a}?{target(put.url).partition('?')[2]}"), b"inside")
+            assert files.get("b") == b"inside b"
 
     def test_a_url_of_one_bucket_opens_no_other(self, harness: Harness) -> None:
         app = App("conformance")
         one, two = app.bucket("bucket-one"), app.bucket("bucket-two")
         with harness.running(app) as running:
-            one.put("a", b"content one")
-            two.put("a", b"content two")
+            one.put("a", b"inside one")
+            two.put("a", b"inside two")
             signed = one.signed_url("a")
-            assert send(running, signed).body == b"content one"
+            assert send(running, signed).body == b"inside one"
             for url in (
                 target(signed.url).replace("bucket-one", "bucket-two", 1),
                 target(two.signed_url("a").url).partition("?")[0] + "?" + target(signed.url).partition("?")[2],
             ):
                 if url != target(signed.url):
-                    assert_refused(send(running, signed, url=url), b"content two")
+                    assert_refused(send(running, signed, url=url), b"inside two")
 
     def test_the_app_answers_beside_the_urls(self, harness: Harness) -> None:
         with self.signing(harness) as (files, running):
-            files.put("a", b"content")
-            assert send(running, files.signed_url("a")).body == b"content"
+            files.put("a", b"inside")
+            assert send(running, files.signed_url("a")).body == b"inside"
             assert running.request("GET", "/").body == b"the app"
 
     def test_a_broken_url_is_the_clients_fault(self, harness: Harness) -> None:
         with self.signing(harness) as (files, running):
-            files.put("a", b"content")
+            files.put("a", b"inside")
             signed = files.signed_url("a")
             path, _, query = target(signed.url).partition("?")
             for url in (
@@ -344,4 +338,4 @@ class BucketUrlConformance:
                 f"{path}?{query}%00",
                 path.rpartition("/")[0] + "/?" + query,
             ):
-                assert_refused(send(running, signed, url=url), b"content")
+                assert_refused(send(running, signed, url=url), b"inside")

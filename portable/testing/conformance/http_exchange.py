@@ -1,6 +1,7 @@
 """How the tests of HTTP look at an exchange: JSON answers, problem documents, handlers made from an annotation."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ from portable.http import Request, Response
 
 EMPTY: Any = object()
 """Stands for a parameter without a default."""
+TARGET = re.compile(r"/(?:[!-$&-~]|%[0-9A-Fa-f]{2})*").fullmatch
 
 
 def json_of(response: Response, status: int = 200) -> Any:
@@ -37,6 +39,12 @@ def problem_of(response: Response, status: int) -> dict[str, Any]:
     assert "instance" in found
     assert "Traceback" not in response.body.decode()
     return found
+
+
+def is_of_a_front(target: str, response: Response) -> bool:
+    """Whether a provider's front has refused by itself what is no path and query as RFC 3986 has them."""
+    has_problem = response.headers.get("content-type") == "application/problem+json"
+    return response.status == 400 and TARGET(target) is None and not has_problem
 
 
 def faults_of(response: Response, status: int = 422) -> list[list[str | int]]:

@@ -9,7 +9,7 @@ from portable.errors import DeclarationError
 from portable.http import Request
 
 from .harness import Harness
-from .http_exchange import declare, json_of, problem_of, text_of
+from .http_exchange import declare, is_of_a_front, json_of, problem_of, text_of
 
 MALFORMED_PATHS = (
     "//",
@@ -167,7 +167,7 @@ class HttpRoutingConformance:
             for method in ("GET", "HEAD", "POST"):
                 response = running.request(method, path)
                 assert response.status == 400, response.body
-                if method != "HEAD":
+                if method != "HEAD" and not is_of_a_front(path, response):
                     assert "malformed" in problem_of(response, 400)["detail"]
             assert seen == []
 
@@ -231,7 +231,8 @@ class HttpRoutingConformance:
             response = running.request("OPTIONS", "/x")
             assert (response.status, response.body) == (204, b"")
             assert response.headers["allow"] == "GET, HEAD, OPTIONS, POST"
-            assert running.request("OPTIONS", "*").status == 204
+            response = running.request("OPTIONS", "*")
+            assert response.status == 204 or is_of_a_front("*", response)
             problem_of(running.request("OPTIONS", "/y"), 404)
             assert seen == []
 

@@ -42,7 +42,8 @@ class TableChangeConformance:
                     "ann", "1", "upsert", note, version,
                 )  # fmt: skip
                 assert type(change.new) is Note
-                assert abs(change.time - written_at) < 5
+                # Stores round it, some to the minute.
+                assert abs(change.time - written_at) <= 60
             before = len(seen)
             notes.delete("ann", "1")
             running.drain()

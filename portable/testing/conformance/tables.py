@@ -467,7 +467,8 @@ class TableConformance:
                 table.transact(steps)
             assert caught.value.limit == "transaction_items"
             assert list(table.scan()) == []
-            assert len(set(table.transact(steps[:100]))) == 100
+            # Versions tell writes of one item apart: items of one transaction may have the same.
+            assert len(table.transact(steps[:100])) == 100
             assert len(table.query("a", limit=1000)) == 100
 
     def test_a_transaction_has_at_most_one_mebibyte(self, harness: Harness) -> None:

@@ -1,5 +1,9 @@
 """An app in which nothing is to be found: what is the same everywhere, and what only looks as if it were not."""
 
+import asyncio
+import concurrent.futures
+import os
+import sqlite3
 import tempfile
 import threading
 import time
@@ -23,6 +27,19 @@ files = app.bucket("files")
 changed = app.topic("changed", Note)
 
 PAUSE = 0.01
+DATA = Path("data")
+local = threading.local()
+
+
+class Held:
+    """What a module holds an object of."""
+
+    def __init__(self) -> None:
+        self.text: str | None = None
+        self.visits = 0
+
+
+held = Held()
 _cache: dict[str, str] = {}
 _connection: object = None
 _recent: list[str] = []
@@ -109,6 +126,43 @@ def summarise(id: str) -> None:
     Path("/tmp/portable-clean").write_text(id)
     with open("/etc/hostname") as other:
         other.read()
+    places(id, tempfile.gettempdir())
+
+
+def places(name: str, folder: str) -> None:
+    """Where these lead is not known, or it is the temporary folder, or they only read."""
+    for path in (f"/tmp/{name}", f"{folder}/{name}", os.path.join(folder, name), "/tmp/" + name):
+        with open(path, "w") as file:
+            file.write(name)
+    with open(f"/tmp/{name}", "w") as file, (Path("/tmp") / name).open("w") as other, DATA.open() as third:
+        file.write(name + third.read())
+        other.write(name)
+    with open(os.path.join("data", name), "w") as fourth:
+        fourth.write(name)
+    os.makedirs(folder, exist_ok=True)
+    sqlite3.connect(":memory:").close()
+    sqlite3.connect("file:rows.db?mode=ro", uri=True).close()
+    sqlite3.connect(f"/tmp/{name}.db").close()
+
+
+@app.get("/pools")
+async def pools() -> int:
+    loop = asyncio.get_running_loop()
+    kept = loop.create_task(asyncio.sleep(0))
+    await kept
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        pool.submit(connection)
+    local.visits = 1
+    if held.text is None:
+        held.text = "made once"
+    own = Held()
+    own.visits += 1
+    held_by(own)
+    return own.visits
+
+
+def held_by(held: "Held") -> None:
+    held.visits += 1
 
 
 @app.post("/summaries")
@@ -133,6 +187,7 @@ def noticed(change: Change[Note]) -> None:
 @app.cron("0 3 * * *")
 def nightly() -> None:
     files.put("latest.txt", datetime.now(UTC).isoformat().encode())
+    files.delete("last.txt")
 
 
 @app.cron("0 3 * * *")

@@ -4,7 +4,7 @@ from pydantic import BaseModel, Field
 
 from portable import App
 
-app = App("declared", targets=("gcp",), functions="handler")  # planted: P3204 gcp, P3205 azure
+app = App("declared", targets=("gcp",), functions="handler")  # planted: P3204 gcp, P3205 azure, P3406 gcp
 
 
 class Scan(BaseModel):
@@ -22,7 +22,7 @@ LONG = "a-long-name-for-old-statements-of-every-account-ever"
 scans = app.table("scans", Scan)  # planted: P3105 aws
 events = app.topic("events", Scan)  # planted: P3105 aws, P3105 azure
 many = app.table("many", indexes=INDEXES)  # planted: P3104 aws
-archive = app.bucket(LONG)  # planted: P3103 aws, P3103 gcp, P3103 azure
+archive = app.bucket(LONG)  # planted: P3103 gcp, P3103 azure
 
 
 @app.get("/slow", timeout=120)  # planted: P3101 aws

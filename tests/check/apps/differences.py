@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from portable import App, Change, Service
 
-app = App("differences")  # planted: P3204 gcp
+app = App("differences")  # planted: P3204 gcp, P3406 gcp
 shop = Service("shop")  # planted: P3205 azure
 app.include(shop)
 
@@ -22,7 +22,7 @@ def ended(change: Change[dict[str, object]]) -> None:
     sessions.put({"id": change.pk})
 
 
-@app.cron("30 2 * * *", zone="Europe/Berlin")  # planted: P3206 azure
+@app.cron("30 2 * * *", zone="Europe/Berlin")  # planted: P3206 gcp, P3206 azure
 def nightly() -> None:
     sessions.put({"id": "nightly"})
 

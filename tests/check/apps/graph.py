@@ -2,7 +2,7 @@
 
 from portable import App, Change, Service
 
-app = App("graph", functions="app")
+app = App("graph", functions="app")  # planted: P3204 gcp
 first = Service("a")
 second = Service("a-b")
 app.include(first, prefix="/a")

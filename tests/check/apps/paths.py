@@ -5,7 +5,7 @@ from typing import Any
 
 from portable import App, Service
 
-app = App("paths")
+app = App("paths")  # planted: P3406 gcp
 inner = Service("inner")
 app.include(inner, prefix="/runtime")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from portable.bucket_records import object_event_body
-from portable.drivers import Condition, ObjectPage, ObjectRecord, SignedRequest
+from portable.drivers import Condition, ListedRecord, ObjectPage, ObjectRecord, SignedRequest
 from portable.errors import PortableError, Unsupported
 
 from .store import Store, check
@@ -64,7 +64,7 @@ class MemoryBucket:
                 self._tell(key, "deleted", 0, self._store.version())
 
     def list(self, prefix: str, *, delimiter: str | None, start_after: str | None, limit: int) -> ObjectPage:
-        objects: list[ObjectRecord] = []
+        objects: list[ListedRecord] = []
         prefixes: list[str] = []
         after = start_after or ""
         with self._store.lock:
@@ -80,7 +80,8 @@ class MemoryBucket:
                     prefixes.append(common)
                     after = common + PAST
                 else:
-                    objects.append(self._objects[key][0])
+                    record = self._objects[key][0]
+                    objects.append(ListedRecord(key, record.size, record.version, record.modified))
                     after = key
         return ObjectPage(objects, prefixes, None)
 

@@ -21,6 +21,7 @@ from portable.manifest import build_manifest
 from portable.permissions import authorizer, permissions
 from portable.schedules import fire_times
 from portable.specs import BucketSpec, ParamSpec, Schedule, SecretSpec, TableSpec, TaskSpec, TopicSpec
+from portable.telemetry import Recorder
 from portable.testing.clock import ManualClock
 
 from .buckets import MemoryBucket
@@ -200,7 +201,7 @@ class MemoryRunning:
 
 
 @contextmanager
-def running(app: App, profile: Profile | None) -> Generator[MemoryRunning]:
+def running(app: App, profile: Profile | None, recorder: Recorder | None = None) -> Generator[MemoryRunning]:
     """Binds `app` to an empty store until the block ends."""
     clock = ManualClock()
     store = Store(clock, build_manifest(app, with_grants=False))
@@ -212,6 +213,7 @@ def running(app: App, profile: Profile | None) -> Generator[MemoryRunning]:
         profile=profile or strictest(app.targets),
         clock=clock,
         authorize=authorizer(app, lambda: permissions(derive(app).grants)),
+        recorder=recorder,
     )
     app.bind(binding)
     try:

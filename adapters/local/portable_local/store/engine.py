@@ -15,6 +15,7 @@ from portable.errors import ConfigurationError
 from . import crash_points
 from .object_files import ObjectFiles
 from .operations import OPERATIONS
+from .queue_ops import next_due
 from .results import Refusal, Result
 from .schema import open_writer
 from .session import Session
@@ -80,8 +81,12 @@ class Engine:
 
     def next_due(self) -> float | None:
         """When there is something to claim next, as an epoch time; None: nothing waits."""
-        found: float | None = self.execute([("queue.next_due", {})])[0].unwrap()
-        return found
+        try:
+            return next_due(self._session, {})
+        except sqlite3.Error:
+            # As an operation, which knows what to do about a connection that fails.
+            found: float | None = self.execute([("queue.next_due", {})])[0].unwrap()
+            return found
 
     def execute(self, operations: Sequence[Operation]) -> list[Result]:
         """Runs the operations in order, each wholly or not at all, and syncs once; their results in the same order.

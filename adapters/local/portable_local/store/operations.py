@@ -24,6 +24,7 @@ OPERATIONS: dict[str, Callable[[Session, dict[str, Any]], Any]] = {
     "queue.send": queue_ops.send,
     "schedule.due": schedule_ops.due,
     "schedule.fire": schedule_ops.fire,
+    "schedule.pause": schedule_ops.pause,
     "schedule.skip": schedule_ops.skip,
     "settle": sweep_ops.settle,
     "sweep": sweep_ops.sweep,

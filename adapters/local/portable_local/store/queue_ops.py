@@ -156,8 +156,9 @@ def finish(session: Session, arguments: Arguments) -> bool:
         state = "failed"
         session.arrivals += 1
     due = now + (arguments.get("retry_after") or 0.0)
-    error = arguments.get("error") or "it failed, and does not say why"
-    session.execute(FAIL, (state, due, error, arguments.get("traceback"), now, n))
+    redaction = session.redaction()
+    error = redaction.error(arguments.get("error")) or "it failed, and does not say why"
+    session.execute(FAIL, (state, due, error, redaction.traceback(arguments.get("traceback")), now, n))
     return True
 
 

@@ -13,8 +13,21 @@ DECIDE = "INSERT INTO fires (handler, at, outcome, decided_at) VALUES (?, ?, ?, 
 
 
 def due(session: Session, _: Arguments) -> list[list[Any]]:
-    rows = session.execute("SELECT handler, cron, zone, missed, last FROM schedules ORDER BY handler").fetchall()
+    rows = session.execute(
+        "SELECT handler, cron, zone, missed, last FROM schedules "
+        "WHERE NOT EXISTS (SELECT 1 FROM meta WHERE name = 'paused:' || handler) ORDER BY handler"
+    ).fetchall()
     return [list(row) for row in rows]
+
+
+def pause(session: Session, arguments: Arguments) -> None:
+    """Fires no more, or again from now on: what would have been due meanwhile is neither run nor recorded."""
+    handler = arguments["handler"]
+    if arguments["is_paused"]:
+        session.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('paused:' || ?, 1)", (handler,))
+    elif session.execute("DELETE FROM meta WHERE name = 'paused:' || ?", (handler,)).rowcount:
+        now = session.clock.now()
+        session.execute("UPDATE schedules SET last = max(last, ?) WHERE handler = ?", (now, handler))
 
 
 def fire(session: Session, arguments: Arguments) -> str:

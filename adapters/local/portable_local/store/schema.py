@@ -141,4 +141,5 @@ def open_reader(folder: Path) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA busy_timeout = 5000")
     connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA cache_size = -8000")
     return connection

@@ -4,11 +4,15 @@ import json
 import random
 import sqlite3
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from portable.binding import Clock
 
 from .results import Refusal
+
+if TYPE_CHECKING:
+    from portable.console.redaction import Redaction
+    from portable_local.secret_values import Secrets
 
 
 class HandlerEntry(NamedTuple):
@@ -50,7 +54,17 @@ class Session:
         self._tables: dict[str, TableEntry] = {}
         self._wiring: dict[str, Any] | None = None
         self._handlers: dict[str, HandlerEntry] | None = None
+        self._secrets: Secrets | None = None
         self.forget()
+
+    def redaction(self) -> "Redaction":
+        """What takes the app's secrets out of a failure, before it is written."""
+        if self._secrets is None:
+            # Most stores see no failure for long, and values.py needs this package.
+            from portable_local.secret_values import Secrets
+
+            self._secrets = Secrets(self.folder)
+        return self._secrets.current()
 
     def forget(self) -> None:
         """Drops what was remembered: the database holds something else."""

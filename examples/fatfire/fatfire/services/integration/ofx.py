@@ -4,6 +4,7 @@ Bank and credit card statements are taken; investment statements, profiles and t
 """
 
 import io
+import logging
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -17,6 +18,9 @@ from ofxtools.Parser import OFXTree
 from fatfire.models import AccountKind
 
 from .statement import Entry, Statement, StatementError, checked_days, is_money, stand_in_references
+
+# It tells of each transaction that it converts.
+logging.getLogger("ofxtools").setLevel(logging.WARNING)
 
 KINDS = {
     "CHECKING": AccountKind.EVERYDAY,

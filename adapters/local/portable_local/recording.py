@@ -1,0 +1,350 @@
+"""The child's side of telemetry: records go into a bounded queue, and a thread sends them to the console's process.
+
+Whoever records appends to a queue and goes on; nothing is written, encoded or waited for there. What is more than the
+queue holds, or than can be kept up with for long, is dropped and counted: the number goes along with the next frame.
+Frames are those of transport.py, one way:
+
+    ["records", {"process": pid, "role": "http" | "worker",
+                 "dropped": {"invocation": n, "call": n, "log": n, "span": n},
+                 "unkept": [[kind, handler, minute, number, failed, seconds], ...],
+                 "records": [["i", [fields]], ["c", [fields]], ["l", [fields]], ["s", [fields]]]}]
+
+`dropped` counts since the last frame of this process; portable.records.record_of reads the fields. `unkept` says of the
+invocations among those when they were (the minute of the epoch in which they began), how many failed, and how long they
+took together: no figure is wrong for what was not kept.
+"""
+
+import atexit
+import contextlib
+import logging
+import os
+import socket
+import threading
+import time
+import weakref
+from collections import deque
+from typing import Any
+
+from portable.records import KINDS, AnyRecord, SpanRecord, letter_of
+from portable.telemetry import CallRecord, InvocationRecord, Kind, LogRecord, Payload
+
+from .transport import framed, to_json
+
+SETTING = "telemetry"
+"""In the settings of a child: the path of the socket; without it nothing is recorded."""
+SWITCH = "PORTABLE_TELEMETRY"
+"""In the environment; `off` records nothing."""
+MOST_RECORDS = 10_000
+MOST_BYTES = 32 * 1024 * 1024
+"""Of the bodies and messages in the queue, roughly."""
+FRAME_RECORDS = 250
+FRAME_CHARACTERS = 1024 * 1024
+GATHER_SECONDS = 0.05
+"""So long after the first record what comes is sent together: one frame, one wake-up of the other side."""
+PATIENCE = 5.0
+"""For which the other side may take nothing before its connection counts as broken."""
+AGAIN_SECONDS = 0.5
+END_SECONDS = 1.0
+
+
+class Allowance:
+    """How much may be recorded: `burst` at once, `rate` a second over a while.
+
+    To redact and store a record costs more than to answer many a request, and a load test would wait for it. Threads
+    that meet may take one too many, which is of no consequence.
+    """
+
+    def __init__(self, burst: int, rate: float) -> None:
+        self._burst = float(burst)
+        self._rate = rate
+        self._left = float(burst)
+        self._at = time.monotonic()
+
+    @property
+    def is_left(self) -> bool:
+        if self._left >= 1.0:
+            return True
+        now = time.monotonic()
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._at = now
+        return self._left >= 1.0
+
+    def take(self) -> None:
+        self._left -= 1.0
+
+
+INVOCATIONS = (500, 100.0)
+"""Those that succeed, with their calls; of one process. Any person reads fewer."""
+FAILURES = (500, 100.0)
+"""Have an allowance of their own: they are what one looks for."""
+LOGS = (5000, 1000.0)
+SPANS = (2000, 200.0)
+"""Those that others send, with the requests that bring them: see otlp_inlet.py."""
+
+
+class QueueRecorder:
+    """Implements portable.telemetry.Recorder for one process, whose threads may all record."""
+
+    def __init__(self, path: str, role: str, *, most: int = MOST_RECORDS, most_bytes: int = MOST_BYTES) -> None:
+        self._path = path
+        self._role = role
+        self._most = most
+        self._most_bytes = most_bytes
+        self._invocations = Allowance(*INVOCATIONS)
+        self._failures = Allowance(*FAILURES)
+        self._logs = Allowance(*LOGS)
+        self._spans = Allowance(*SPANS)
+        self.begin()
+        _recorders.add(self)
+
+    def begin(self) -> None:
+        """As new: also in a process that a handler forked, which has neither the thread nor what it was to send."""
+        self._queue: deque[AnyRecord] = deque()
+        self._bytes = 0
+        self._dropped = dict.fromkeys(KINDS, 0)
+        self._unkept: dict[tuple[str, str, int], tuple[int, int, float]] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._connected: socket.socket | None = None
+        self._unsent: bytes | None = None
+        """A frame that was begun and broken off."""
+
+    # Whoever records
+
+    @property
+    def payloads(self) -> bool:
+        """What will be dropped is not made ready first."""
+        return self._invocations.is_left and len(self._queue) < self._most
+
+    spans = payloads
+
+    def skips(self, kind: Kind, handler: str, started_at: float, seconds: float, /) -> bool:
+        """A success beyond the allowance is counted, and no record of it made."""
+        if self.payloads:
+            return False
+        self._count(kind, handler, started_at, seconds, 0)
+        return True
+
+    def _count(self, kind: str, handler: str, started_at: float, seconds: float, failed: int) -> None:
+        """An invocation that is not kept."""
+        key = (kind, handler, int(started_at // 60))
+        with self._lock:
+            self._dropped["i"] += 1
+            before = self._unkept.get(key, (0, 0, 0.0))
+            self._unkept[key] = (before[0] + 1, before[1] + failed, before[2] + seconds)
+        if self._thread is not None and not self._wake.is_set():
+            self._wake.set()
+
+    def _drop(self, record: AnyRecord) -> None:
+        if isinstance(record, InvocationRecord):
+            has_failed = record.outcome != "succeeded"
+            self._count(record.kind, record.handler, record.started_at, record.seconds, int(has_failed))
+            return
+        with self._lock:
+            self._dropped[letter_of(record)] += 1
+
+    def invocation(self, record: InvocationRecord, /) -> None:
+        self._add_within(self._invocations if record.outcome == "succeeded" else self._failures, record)
+
+    def call(self, record: CallRecord, /) -> None:
+        self._add_within(self._invocations if record.error is None else self._failures, record)
+
+    def log(self, record: LogRecord, /) -> None:
+        self._add_within(self._logs, record)
+
+    @property
+    def takes_spans(self) -> bool:
+        return self._spans.is_left and len(self._queue) < self._most
+
+    def spend(self) -> None:
+        """Takes one from the allowance of spans, for a request that brings some, or none."""
+        self._spans.take()
+
+    def span(self, record: SpanRecord, /) -> bool:
+        """A span of somebody else's; False if it is dropped, and counted."""
+        if self.takes_spans:
+            self._spans.take()
+            self._add(record)
+            return True
+        self._drop(record)
+        return False
+
+    def _add_within(self, allowance: Allowance, record: AnyRecord) -> None:
+        if allowance.is_left:
+            allowance.take()
+            self._add(record)
+        else:
+            self._drop(record)
+
+    def _add(self, record: AnyRecord) -> None:
+        queue = self._queue
+        if len(queue) >= self._most or self._bytes > self._most_bytes:
+            self._drop(record)
+            return
+        # Not exact when threads meet, which a bound for memory need not be; an empty queue sets it right.
+        self._bytes += size_of(record)
+        queue.append(record)
+        if not self._wake.is_set():
+            self._wake.set()
+            if self._thread is None:
+                self._start()
+
+    def _start(self) -> None:
+        """Starts the thread on the first record: before a fork nobody could, and many processes never need it."""
+        with self._lock:
+            if self._thread is None and not self._ending.is_set():
+                self._thread = threading.Thread(target=self._run, name="portable-telemetry", daemon=True)
+                self._thread.start()
+
+    # The thread
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            self._wake.wait()
+            self._ending.wait(GATHER_SECONDS)
+            self._wake.clear()
+            # Counts go with one frame: more of them come while it is sent, and each would ask for another at once.
+            is_sent = self._has_news and self._send_some()
+            while is_sent and (self._queue or self._unsent):
+                is_sent = self._send_some()
+            if not is_sent and self._has_news and not self._ending.is_set():
+                # Nobody listens, or nobody keeps up.
+                self._wake.set()
+                self._ending.wait(AGAIN_SECONDS)
+
+    @property
+    def _has_news(self) -> bool:
+        return bool(self._queue or self._unsent or self._unkept)
+
+    def _send_some(self) -> bool:
+        """Sends one frame; False if that was not possible, and what it had stays in the queue or is counted."""
+        if self._connected is None and not self._connect():
+            return False
+        if self._unsent is None:
+            batch = self._take()
+            self._unsent = self._frame(batch, self._counts())
+        try:
+            assert self._connected is not None
+            self._connected.sendall(self._unsent)
+        except OSError:
+            # It did not arrive whole, so that nothing of it was taken: it goes first when there is somebody again.
+            self._disconnect()
+            return False
+        self._unsent = None
+        return True
+
+    def _take(self) -> list[tuple[str, str]]:
+        """The next records as JSON, each with its letter."""
+        taken: list[tuple[str, str]] = []
+        size = 0
+        queue = self._queue
+        while queue and len(taken) < FRAME_RECORDS and size < FRAME_CHARACTERS:
+            record = queue.popleft()
+            letter = letter_of(record)
+            try:
+                text = to_json(record)
+            except (TypeError, ValueError, RecursionError):
+                self._drop(record)
+                continue
+            taken.append((letter, text))
+            size += len(text)
+            self._bytes -= size_of(record)
+        if not queue:
+            self._bytes = 0
+        return taken
+
+    def _counts(self) -> dict[str, Any]:
+        """What was dropped since the last time."""
+        with self._lock:
+            dropped, self._dropped = self._dropped, dict.fromkeys(KINDS, 0)
+            unkept, self._unkept = self._unkept, {}
+        return {
+            "dropped": {KINDS[letter]: count for letter, count in dropped.items()},
+            "unkept": [[*key, *counts] for key, counts in unkept.items()],
+        }
+
+    def _frame(self, batch: list[tuple[str, str]], counts: dict[str, Any]) -> bytes:
+        about: dict[str, Any] = {"process": os.getpid(), "role": self._role, **counts}
+        records = ",".join([f'["{letter}",{text}]' for letter, text in batch])
+        return framed(f'["records",{to_json(about)[:-1]},"records":[{records}]}}]')
+
+    def _connect(self) -> bool:
+        connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connected.settimeout(PATIENCE)
+        try:
+            connected.connect(self._path)
+        except OSError:
+            connected.close()
+            return False
+        self._connected = connected
+        return True
+
+    def _disconnect(self) -> None:
+        if self._connected is not None:
+            self._connected.close()
+            self._connected = None
+
+    # The end
+
+    def close(self) -> None:
+        """Sends what is left, for a second at most."""
+        thread = self._thread
+        until = time.monotonic() + END_SECONDS
+        if thread is not None and thread.is_alive():
+            self._ending.set()
+            self._wake.set()
+            thread.join(END_SECONDS)
+            if thread.is_alive():
+                return
+        self._ending.set()
+        while (self._queue or self._unsent or any(self._dropped.values())) and time.monotonic() < until:
+            if not self._send_some():
+                break
+        self._disconnect()
+
+
+def size_of(record: AnyRecord) -> int:
+    """Of what can be long in it."""
+    if isinstance(record, InvocationRecord):
+        return body_size(record.request) + body_size(record.response)
+    if isinstance(record, LogRecord):
+        return len(record.message)
+    if isinstance(record, SpanRecord):
+        return sum(len(value) for value in record.attributes.values() if isinstance(value, str))
+    return len(record.result or "")
+
+
+def body_size(payload: Payload | None) -> int:
+    return 0 if payload is None else len(payload.body)
+
+
+_recorders: "weakref.WeakSet[QueueRecorder]" = weakref.WeakSet()
+
+
+def forked() -> None:
+    """In a process that a handler forked: the thread is gone, the connection is the parent's."""
+    for recorder in list(_recorders):
+        connected = recorder._connected
+        recorder.begin()
+        if connected is not None:
+            with contextlib.suppress(OSError):
+                connected.close()
+
+
+os.register_at_fork(after_in_child=forked)
+
+
+def recorder_of(settings: dict[str, Any]) -> QueueRecorder | None:
+    """What records in a child with these settings, its logs and prints too; None where nothing shall be recorded."""
+    path = settings.get(SETTING)
+    if not path or os.environ.get(SWITCH, "").lower() == "off":
+        return None
+    from portable.log_records import LogCapture, Subscriber, capture_prints
+
+    recorder = QueueRecorder(path, settings["role"])
+    logging.getLogger().addHandler(LogCapture(recorder))
+    capture_prints([Subscriber(recorder)])
+    atexit.register(recorder.close)
+    return recorder

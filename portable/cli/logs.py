@@ -1,0 +1,123 @@
+"""`portable logs [HANDLER]`: what was written on this machine, or by a deployed function, and what is written now."""
+
+import heapq
+import json
+import time
+from typing import Any, cast
+
+import click
+
+from portable.adapter import Console, LogLine
+
+from .observing import console_at, log_line, seconds
+from .options import Misuse, app_option, common, data_option, place_of, place_options
+from .render import Output, escape
+from .stages import name_option, stage_of
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOCAL = ("level", "search", "trace")
+MOST_WAITING = 5000
+"""Lines, which are given as they arrived: by so many one may come later than those that were written after it."""
+
+
+@click.command("logs")
+@click.argument("handler", required=False)
+@app_option
+@data_option
+@place_options
+@name_option
+@click.option("--since", default="10m", metavar="DURATION", help="How far back: 30s, 10m, 2h, 7d (default: 10m).")
+@click.option("--follow", is_flag=True, help="Go on with what comes, until interrupted.")
+@click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="This machine: this level and above.")
+@click.option("--search", metavar="TEXT", help="This machine: lines with this in them.")
+@click.option("--trace", metavar="ID", help="This machine: lines of one transaction.")
+@common
+def command(
+    output: Output,
+    handler: str | None,
+    path: str | None,
+    data: str | None,
+    target: str | None,
+    stage: str | None,
+    app_name: str | None,
+    since: str,
+    follow: bool,
+    level: str | None,
+    search: str | None,
+    trace: str | None,
+) -> None:
+    """Print the logs of HANDLER, or of all: on this machine, or with --target and --stage of a deployed stage.
+
+    With --json one JSON object a line.
+    """
+    start = time.time() - seconds(since)
+    place = place_of(target, stage, data)
+    wanted = {"handler": handler, "level": level and level.upper(), "q": search, "trace": trace}
+    if place is None:
+        if app_name is not None:
+            raise Misuse("--name is of a deployed stage", hint="name it too: --target aws --stage dev")
+        local_logs(output, console_at(path, data), wanted, start, follow=follow)
+        return
+    for name, value in zip(LOCAL, (level, search, trace), strict=True):
+        if value is not None:
+            raise Misuse(f"--{name} is of this machine, and --stage is not", hint="leave one out")
+    deployment = stage_of(output, path, place.target, place.stage, app_name)
+    for line in deployment.deployer.logs(deployment.manifest, handler, start, (lambda: True) if follow else None):
+        if output.as_json:
+            output.line(json.dumps({"at": line.at, "function": line.function, "text": line.text}))
+        else:
+            output.line(shown(line) if handler else shown(line, escape(line.function)))
+
+
+def local_logs(output: Output, console: Console, wanted: dict[str, str | None], start: float, *, follow: bool) -> None:
+    """What was recorded since `start`, the oldest first, then what comes: each line once, and none is missed."""
+    # Connected before the first look, so that nothing falls in between; `status` comes at once.
+    stream = console.events(("status", "log")) if follow else iter(())
+    first = next(stream, None)
+    last = 0
+    waiting: list[tuple[float, int, dict[str, Any]]] = []
+    while True:
+        page: dict[str, Any] = console.get("logs", {**wanted, "from": start, "after": last, "limit": 500})
+        for log in page["items"]:
+            heapq.heappush(waiting, (log["at"], log["id"], log))
+            last = log["id"]
+        while waiting and (page["next"] is None or len(waiting) > MOST_WAITING):
+            tell(output, heapq.heappop(waiting)[2], wanted)
+        if page["next"] is None:
+            break
+    if first is None:
+        return
+    for _, kind, log in stream:
+        if kind == "log" and log["id"] > last and fits(log, wanted):
+            tell(output, log, wanted)
+
+
+def tell(output: Output, log: dict[str, Any], wanted: dict[str, str | None]) -> None:
+    output.line(json.dumps(log) if output.as_json else log_line(log, with_handler=wanted["handler"] is None))
+
+
+def fits(log: dict[str, Any], wanted: dict[str, str | None]) -> bool:
+    """As the API filters."""
+    level, search = wanted["level"], wanted["q"]
+    return (
+        wanted["handler"] in (None, log["handler"])
+        and wanted["trace"] in (None, log["trace_id"])
+        and (level is None or LEVELS.index(log["level"]) >= LEVELS.index(level))
+        and (
+            search is None or search.lower() in f"{log['message']} {log['logger']} {json.dumps(log['fields'])}".lower()
+        )
+    )
+
+
+def shown(line: LogLine, function: str = "") -> str:
+    """A line for people: ours are JSON objects, of which time, level and message count."""
+    try:
+        value: Any = json.loads(line.text)
+    except ValueError:
+        value = None
+    whose = f"{function} " if function else ""
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(line.at))
+    if not isinstance(value, dict) or "message" not in value:
+        return f"{stamp} {whose}{escape(line.text)}"
+    found = cast("dict[str, Any]", value)
+    return f"{stamp} {whose}{escape(str(found.get('level', 'INFO'))):<7} {escape(str(found['message']))}"

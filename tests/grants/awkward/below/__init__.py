@@ -1,0 +1,1 @@
+"""A package below, which only functions import."""
