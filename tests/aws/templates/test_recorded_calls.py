@@ -17,110 +17,13 @@ from portable_aws.template_functions import function_name
 from portable_aws.template_parts import naming
 from portable_aws.translate import Bundle, Stage, translate
 
-from portable import App, Change, ObjectEvent, Response, idempotent
-from portable.dead_letters import dead_letters
+from portable import App
 from portable.deploy.functions import group
-from portable.tables import prefix
 from tests.aws.iam_requests import BY_AWS, Call, Place, asked, probe_of
 from tests.aws_stack.fixtures import AwsStack, aws_stack
+from tests.every_verb import app_of_every_verb
 
 __all__ = ["aws_stack"]
-
-
-def app_of_every_verb() -> App:  # noqa: C901 - one declaration after another
-    app = App("verbs", functions="handler", targets=("aws",))
-    words = app.table("words", key=("word", "note"), indexes={"by_note": ("note",)})
-    files = app.bucket("files")
-    placed = app.topic("placed")
-    limit = app.param("limit", default="3")
-    key = app.secret("key")
-
-    @app.post("/put")
-    def put() -> None:
-        words.put({"word": "a", "note": "1"})
-        words.put({"word": "a", "note": "2", "count": 1}, if_absent=True)
-
-    @app.post("/read")
-    def read() -> None:
-        words.require("a", "1")
-        words.query("a", prefix("1"))
-        words.query_index("by_note", "1")
-        words.batch_get([("a", "1"), ("b", "1")])
-        list(words.scan())
-
-    @app.post("/change")
-    def change() -> None:
-        words.update("a", "1", change=lambda item: {**item, "seen": True})
-        words.increment("a", "2", field="count", token="once")
-        words.increment("a", "2", field="count", token="once")
-        words.increment("a", "2", field="count")
-        words.batch_write(puts=[{"word": "b", "note": "1"}], deletes=[("c", "1")])
-        words.transact(
-            [
-                words.putting({"word": "d", "note": "1"}),
-                words.deleting("d", "2"),
-                words.checking("d", "3", if_absent=True),
-            ]
-        )
-        words.delete("a", "1")
-
-    @app.post("/objects")
-    def objects() -> None:
-        files.put("inbox/1", b"one")
-        files.put("inbox/1", b"one", if_version=files.head("inbox/1").version)  # type: ignore[union-attr]
-        files.put("large", (b"x" * 1024 * 1024 for _ in range(9)))
-        with pytest.raises(ZeroDivisionError):
-            files.put("broken", (b"x" * 1024 * 1024 if left else b"x" * (1 // left) for left in range(19, -1, -1)))
-        files.copy("inbox/1", "copy")
-        files.require("inbox/1")
-        assert files.get("absent") is None
-        files.list()
-        files.signed_url("inbox/1", "GET")
-        files.delete("copy")
-
-    @app.post("/send")
-    def send() -> None:
-        work.send("1", dedup="one")
-        work.send("1", dedup="one")
-        work.send("later", delay=3600)
-        placed.publish({"at": 1})
-
-    @app.post("/values")
-    def values() -> Response:
-        return Response(f"{limit.get()} {key.get()}")
-
-    @app.task(max_attempts=2, min_backoff=1)
-    @idempotent("{name}")
-    def work(name: str) -> None:
-        raise RuntimeError(name)
-
-    @app.post("/letters")
-    def letters() -> None:
-        for letter in work.dead_letters().letters:
-            work.redrive(letter.id)
-
-    @app.post("/discard")
-    def discard() -> None:
-        for letter in dead_letters(app, "work").list().letters:
-            work.discard(letter.id)
-
-    @app.every(minutes=15, max_attempts=2)
-    def sweep() -> None:
-        raise RuntimeError("sweep")
-
-    @placed.subscribe(max_attempts=2, min_backoff=1)
-    def hear(event: dict[str, int]) -> None:
-        raise RuntimeError("hear")
-
-    @files.on_created(prefix="inbox/", max_attempts=2, min_backoff=1)
-    def received(event: ObjectEvent) -> None:
-        raise RuntimeError("received")
-
-    @words.on_change(max_attempts=3, min_backoff=1)
-    def changed(change: Change[dict[str, Any]]) -> None:
-        raise RuntimeError("changed")
-
-    return app
 
 
 @pytest.fixture
@@ -178,7 +81,7 @@ def test_every_call_of_a_function_is_allowed_and_every_right_is_used(
     from portable_aws.running import running
 
     calls, now = recorded
-    app = app_of_every_verb()
+    app = app_of_every_verb("aws")
     with running(app) as started:
         names = started._names
         account, region = names.account, names.region
@@ -205,10 +108,12 @@ def test_every_call_of_a_function_is_allowed_and_every_right_is_used(
             started.drain()
             started.advance(10)
         post("/discard")
+        post("/heard")
+        post("/runs")
     rights = roles(app, account, region)
     place = Place(account, region)
     probes = sorted({one for call in calls for one in asked(call, place)})
-    assert len({one.function for one in probes}) == 13
+    assert len({one.function for one in probes}) == 15
     answers = judge([probe_of(one, account, rights[one.function]) for one in probes])
     refused = [one for one, answer in zip(probes, answers, strict=True) if answer != "Allowed"]
     assert refused == []
@@ -225,6 +130,7 @@ def test_every_call_of_a_function_is_allowed_and_every_right_is_used(
 
 
 UNUSED: dict[tuple[str, str], str] = {
+    ("heard", "dynamodb:PutItem"): "a letter that SQS itself has put aside is taken over into the table",
     ("received", "sqs:SendMessage"): "the next attempt of one object, where a notification tells of several",
     ("send", "dynamodb:DeleteItem"): "a send that surely failed gives up its deduplication",
 }
