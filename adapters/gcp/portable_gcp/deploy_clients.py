@@ -6,6 +6,7 @@ can only lead to this machine, no credentials are sent.
 """
 
 import threading
+import weakref
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -45,13 +46,27 @@ HOSTS = {"publisher": "pubsub", "subscriber": "pubsub"}
 """Two clients of one service."""
 
 
+def close_all(made: dict[str, Any]) -> None:
+    """Closes the connections of Google's clients and sessions; a client of theirs that speaks REST has them inside."""
+    while made:
+        _, one = made.popitem()
+        transport = getattr(one, "transport", one)
+        transport.close()
+        # It asks about operations by a session of its own, made when first asked for, that no public name closes.
+        operations = getattr(transport, "_operations_client", None)
+        if operations is not None:
+            operations.transport._session.close()
+
+
 class DeployClients:
-    """Clients made when first used, for all threads of a process."""
+    """Clients made when first used, for all threads of a process. Their connections are closed with `close`, and when
+    nobody has this object any more: a command ends with the process, a program that deploys may not."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._made: dict[str, Any] = {}
         self._found: tuple[Any, str | None] | None = None
+        self.close = weakref.finalize(self, close_all, self._made)
 
     def library(self, name: str) -> Any:
         """One of LIBRARIES."""
@@ -129,7 +144,7 @@ class DeployClients:
             return self._made[key]
 
     def function_session(self, url: str) -> Any:
-        """A session for a function, with an identity token in the name of whoever deploys.
+        """A session for a function, with an identity token in the name of whoever deploys. The caller closes it.
 
         https://cloud.google.com/run/docs/authenticating/developers
         """

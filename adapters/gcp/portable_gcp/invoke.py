@@ -29,9 +29,8 @@ def invoke(clients: DeployClients, names: Names, manifest: dict[str, Any], handl
     kind, now = kind_of(found), time.time()
     body = json.dumps({"scheduled_at": datetime.fromtimestamp(now, UTC).isoformat()}) if kind == "schedule" else payload
     url = address(clients, names, function, handler)
-    answer = clients.function_session(url).post(
-        url + PATH, json=event_of(kind, handler, body, now), timeout=LONGEST_INVOCATION
-    )
+    with clients.function_session(url) as session:
+        answer = session.post(url + PATH, json=event_of(kind, handler, body, now), timeout=LONGEST_INVOCATION)
     if answer.status_code in (401, 403):
         raise PermissionDenied(
             f"{function} does not let you in: {answer.status_code}",
