@@ -279,6 +279,21 @@ def test_a_conditional_write_whose_answer_is_lost_is_in_doubt(stage: Stage) -> N
     stage.write("b", b"1", condition=ABSENT)
 
 
+def test_a_copy_whose_answer_is_lost_and_whose_source_is_gone_by_the_next_attempt_is_in_doubt(stage: Stage) -> None:
+    """It was carried out: that the source is absent now does not say that there was nothing to copy."""
+    stage.write("a", b"1")
+
+    def gone(request: Request) -> Request:
+        stage.google.delete_blob("a")
+        return request
+
+    stage.lose("lose", gone)
+    with pytest.raises(GoogleError) as caught:
+        stage.bucket.copy("a", "b", ALWAYS)
+    assert kind_of(caught) is Unknown
+    assert stage.content("b") == b"1"
+
+
 @pytest.mark.parametrize("lost", [1, 2, 3])
 @pytest.mark.parametrize("how", ["lose", "drop"])
 def test_a_piece_whose_answer_is_lost_leaves_no_doubt(stage: Stage, lost: int, how: Step) -> None:

@@ -183,7 +183,8 @@ class StorageBucket:
                     "POST", path, query=query, is_read=False, repeat=True, attempts=ATTEMPTS, timeout=TRANSFER_SECONDS
                 )
             except GoogleError as error:
-                if error.status == 404 and self.head(source) is None:
+                if error.status == 404 and not error.in_doubt and self.head(source) is None:
+                    # In doubt, it may be gone only since the first attempt, which has copied it.
                     return None
                 raise refused(error, condition) from error
             if answer["done"]:
