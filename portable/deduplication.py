@@ -4,9 +4,11 @@ A claim is made before the message is sent and confirmed after it. Whoever finds
 sender has died) sends the message again, under the same id: better twice than not at all.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from .drivers import Condition, Document, NewItem, TableDriver
+from .drivers import Condition, Document, NewItem, TableDriver, TaskMessage
+from .errors import PortableError, Unknown
 from .state_items import ABSENT, delete_unless, digest, fields_of, pause, put_unless, state_item, text
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ SECONDS = 300
 PATIENCE = 12
 """Looks at another's claim before it is held for lost: about 4 seconds, in which a send is long done."""
 TRIES = 5
+
+
+Classify = Callable[[Exception], type[PortableError] | None]
 
 
 class Claim(NamedTuple):
@@ -35,6 +40,34 @@ class Deduplication:
         self._state = state
         self._now = clock.now
         self._task = task
+
+    def send(self, message: TaskMessage, send: Callable[[TaskMessage], None], classify: Classify) -> str:
+        """Sends a message unless one with its key was sent or is being sent; the id of the run.
+
+        Raises what `send` raises. One that may be on its way for all that (`classify` says Unknown) keeps its claim:
+        the next send with this key asks for it under the same id.
+        """
+        key = message.dedup
+        if key is None:
+            send(message)
+            return message.id
+        claim = self.claim(key, message.id)
+        if not claim.is_ours:
+            return claim.id
+        try:
+            send(message._replace(id=claim.id))
+        except Exception as error:
+            if classify(error) is not Unknown:
+                self._give_up_after(error, key, claim)
+            raise
+        self.confirm(key, claim)
+        return claim.id
+
+    def _give_up_after(self, error: Exception, key: str, claim: Claim) -> None:
+        try:
+            self.give_up(key, claim)
+        except Exception as failure:
+            error.add_note(f"its dedup key stays taken for 5 minutes: {failure}")
 
     def claim(self, key: str, id: str) -> Claim:
         """Takes the key for the run `id`, or tells whose it is."""

@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
-from portable.deduplication import Claim, Deduplication
+from portable.deduplication import Deduplication
 from portable.drivers import RunRecord, TableDriver, TaskMessage
 from portable.envelopes import Envelope, encode
-from portable.errors import Unknown
 from portable.run_records import RunRecords
 
 from .errors import classify, error_code
@@ -46,28 +45,7 @@ class SqsTask:
         return self._clients.sqs
 
     def send(self, message: TaskMessage) -> str:
-        key = message.dedup
-        if key is None:
-            self._send(message)
-            return message.id
-        claim = self._deduplication.claim(key, message.id)
-        if not claim.is_ours:
-            return claim.id
-        try:
-            self._send(message._replace(id=claim.id))
-        except Exception as error:
-            self._give_up(key, claim, error)
-            raise
-        self._deduplication.confirm(key, claim)
-        return claim.id
-
-    def _give_up(self, key: str, claim: Claim, error: Exception) -> None:
-        """A message that may be on its way keeps its claim: the next send asks for it under the same id."""
-        if classify(error) is not Unknown:
-            try:
-                self._deduplication.give_up(key, claim)
-            except Exception as failure:
-                error.add_note(f"its dedup key stays taken for 5 minutes: {failure}")
+        return self._deduplication.send(message, self._send, classify)
 
     def _send(self, message: TaskMessage) -> None:
         self._runs.queued(message)

@@ -12,10 +12,10 @@ import os
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, cast
 
-from portable.deduplication import Claim, Deduplication
+from portable.deduplication import Deduplication
 from portable.drivers import ALWAYS, RunRecord, TableDriver, TaskMessage
 from portable.envelopes import Envelope, encode
-from portable.errors import LimitExceeded, Unknown
+from portable.errors import LimitExceeded
 from portable.run_records import RunRecords
 from portable.shapes import MalformedEvent
 from portable.state_items import DAY, fields_of, state_item
@@ -155,28 +155,7 @@ class QueuedTask:
         return self._clients.tasks
 
     def send(self, message: TaskMessage) -> str:
-        key = message.dedup
-        if key is None:
-            self._send(message)
-            return message.id
-        claim = self._deduplication.claim(key, message.id)
-        if not claim.is_ours:
-            return claim.id
-        try:
-            self._send(message._replace(id=claim.id))
-        except Exception as error:
-            self._give_up(key, claim, error)
-            raise
-        self._deduplication.confirm(key, claim)
-        return claim.id
-
-    def _give_up(self, key: str, claim: Claim, error: Exception) -> None:
-        """A message that may be on its way keeps its claim: the next send asks for it under the same id."""
-        if classify(error) is not Unknown:
-            try:
-                self._deduplication.give_up(key, claim)
-            except Exception as failure:
-                error.add_note(f"its dedup key stays taken for 5 minutes: {failure}")
+        return self._deduplication.send(message, self._send, classify)
 
     def _send(self, message: TaskMessage) -> None:
         self._runs.queued(message)
