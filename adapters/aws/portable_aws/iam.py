@@ -182,7 +182,7 @@ def sending(name: Naming, handler: str) -> list[Right]:
     """Sending a task: at once, or later than a queue can hold it back."""
     return [
         Right(SEND, name.queue_arn(handler)),
-        Right(DELAY, name.schedules_arn(name.names.delay("*"))),
+        Right(DELAY, name.schedules_arn(name.names.delays())),
         Right(PASS, name.scheduler_role_arn(), passed_to="scheduler.amazonaws.com"),
     ]
 

@@ -22,6 +22,8 @@ BUCKET_CHARACTERS = 63
 PARAMETER_CHARACTERS = 512
 
 DEAD = "-dead"
+ID_CHARACTERS = 26
+"""Of a message's id; one that is longer is cut."""
 LONGEST_REGION = "-ap-southeast-99"
 """What room is left for a region, whose name may be a reference."""
 STAGE = re.compile(r"[a-z][a-z0-9]{0,15}", re.ASCII)
@@ -72,6 +74,11 @@ class Names:
     def dead_queue(self, handler: str) -> str:
         return self.queue(handler) + DEAD
 
+    def queues(self) -> str:
+        """What all names of queues and dead queues match, as a pattern of IAM: also those that are cut."""
+        room = QUEUE_CHARACTERS - len(DEAD) - HASH_CHARACTERS - 1
+        return f"{self.prefix}-*" if len(self.prefix) <= room else f"{self.prefix[:room].rstrip('-')}*"
+
     def topic(self, qualified: str) -> str:
         return self._of(qualified, TOPIC_CHARACTERS)
 
@@ -83,7 +90,15 @@ class Names:
 
     def delay(self, id: str) -> str:
         """The one-time schedule of a task that is due later than a queue can hold it back."""
-        return self._own(id, SCHEDULE_CHARACTERS)
+        return fitted(f"{self._delays()}{id}", SCHEDULE_CHARACTERS)
+
+    def delays(self) -> str:
+        """What all names that `delay` makes match, as a pattern of IAM."""
+        return f"{self._delays()}*"
+
+    def _delays(self) -> str:
+        """What they begin with. Cut so far that an id has room behind it: a role could not tell a name that is cut."""
+        return f"{fitted(self.prefix, SCHEDULE_CHARACTERS - ID_CHARACTERS - 2)}--"
 
     def scheduler_role(self) -> str:
         """With which Scheduler sends to the queues."""

@@ -15,7 +15,6 @@ LONGEST_EXPRESSION = 256
 """https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html"""
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 """What Scheduler replaces: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html"""
-MINUTE_SECONDS = 60
 RETRIES = 185
 """The most that Scheduler takes; it only has to put a message into a queue."""
 GROUP = "ScheduleGroup"
@@ -103,7 +102,7 @@ def scheduling_part(manifest: Mapping[str, Any], name: Naming) -> Part | None:
     else:
         allowed = statement(
             ["sqs:SendMessage"],
-            [name.arn("sqs", f"{name.names.prefix}-*")],
+            [name.arn("sqs", name.names.queues())],
             condition={"StringEquals": {"aws:ResourceTag/app": name.app, "aws:ResourceTag/stage": name.stage}},
         )
     group_arn = name.arn("scheduler", f"schedule-group/{name.names.schedule_group()}")

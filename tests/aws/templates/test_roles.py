@@ -3,13 +3,15 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from portable_aws.iam import granted, known, rights, statements
+from portable_aws.iam import DELAY, granted, known, rights, statements
 from portable_aws.stacks import Template
 from portable_aws.template_functions import function_name
 from portable_aws.template_parts import naming
+from portable_aws.template_schedules import scheduling_part
 from portable_aws.translate import Stage
 
 from portable.binding import Resource
@@ -17,6 +19,7 @@ from portable.buckets import Bucket
 from portable.config import Param, Secret
 from portable.dead_letters import DeadLetters
 from portable.deploy.functions import group
+from portable.messages import new_message_id
 from portable.tables import Table
 from portable.tasks import Task
 from portable.topics import Topic
@@ -273,6 +276,27 @@ def test_a_function_has_the_rights_of_its_own_handlers_only(template: Make) -> N
     assert "everything-dev-orders" not in audit
     assert "sns:Publish" not in audit
     assert "everything-dev-audit" in audit
+
+
+@pytest.mark.parametrize("stage", ["d", "s" * 16])
+def test_names_that_are_cut_are_within_the_patterns_of_the_roles(stage: str) -> None:
+    """With app names of every length: delayed tasks, and the queues that the schedules' role does not list."""
+    handlers = ["a", "h" * 63]
+    one = {"trigger": {"type": "delivery", "kind": "task"}}
+    manifest = {"handlers": [{**one, "name": name} for name in [*handlers, *(f"task_{n}" for n in range(40))]]}
+    for length in range(1, 64):
+        name = naming("a-" * (length // 2) + "b" * (length % 2), stage)
+        [delay] = [right for right in granted("task:pay", "send", name, {}, {}) if right.actions == DELAY]
+        for id in (new_message_id(0.0), "i" * 60):
+            assert fnmatchcase(name.schedules_arn(name.names.delay(id)), delay.arn), (length, id)
+            assert len(name.names.delay(id)) <= 64
+        part = scheduling_part(manifest, name)
+        assert part is not None
+        [policy] = part.resources["SchedulerRole"]["Properties"]["Policies"]
+        [pattern] = policy["PolicyDocument"]["Statement"][0]["Resource"]
+        for handler in handlers:
+            for arn in (name.queue_arn(handler), name.dead_queue_arn(handler)):
+                assert fnmatchcase(arn, pattern["Fn::Sub"]), (length, handler)
 
 
 def test_a_role_is_for_its_service_alone(template: Make) -> None:
