@@ -6,8 +6,11 @@ their own. The name can be guessed by others, so every call says whose bucket it
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
+from portable.deploy.lock import Stored, Taken
 from portable.errors import ConfigurationError, PermissionDenied
 
 from .deploy_clients import Account
@@ -36,7 +39,10 @@ def is_taken(error: Exception) -> bool:
 
 
 class Artifacts:
-    """Objects in the bucket, by key."""
+    """Objects in the bucket, by key. Implements the Shelf of portable.deploy.lock and of portable.deploy.releases.
+
+    An object's version is its ETag.
+    """
 
     def __init__(self, s3: Any, account: Account) -> None:
         self._s3 = s3
@@ -106,7 +112,7 @@ class Artifacts:
         sent = 0
         for key, data in sorted(files.items()):
             if not self.has(key):
-                self.write(key, data)
+                self._s3.put_object(**self._where(), Key=key, Body=data)
                 sent += 1
         return sent
 
@@ -120,10 +126,20 @@ class Artifacts:
         return True
 
     def read(self, key: str) -> bytes | None:
-        answer = self.answer(key)
+        answer = self._answer(key)
         return None if answer is None else answer["Body"].read()
 
-    def answer(self, key: str) -> Any:
+    def look(self, key: str) -> Stored | None:
+        """Times are S3's own: when the object was written, and the date of the answer."""
+        answer = self._answer(key)
+        if answer is None:
+            return None
+        date = str(answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date", ""))
+        written: datetime = answer["LastModified"]
+        now = parsedate_to_datetime(date) if date else datetime.now(UTC)
+        return Stored(answer["Body"].read(), str(answer["ETag"]), written.timestamp(), now.timestamp())
+
+    def _answer(self, key: str) -> Any:
         """What GetObject says, or None."""
         try:
             return self._s3.get_object(**self._where(), Key=key)
@@ -132,10 +148,15 @@ class Artifacts:
                 return None
             raise
 
-    def write(self, key: str, data: bytes, **conditions: str) -> str:
-        """Puts an object; its ETag. With conditions it may raise what `is_taken` tells."""
-        answer = self._s3.put_object(**self._where(), Key=key, Body=data, **conditions)
-        return str(answer["ETag"])
+    def put(self, key: str, data: bytes, version: str | None) -> str:
+        """Writes on condition of the version (None: that there is none); the new one. Raises Taken."""
+        condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
+        try:
+            return str(self._s3.put_object(**self._where(), Key=key, Body=data, **condition)["ETag"])
+        except Exception as error:
+            if is_taken(error):
+                raise Taken(key) from error
+            raise
 
     def keys(self, prefix: str) -> list[str]:
         """All keys that begin so, sorted."""

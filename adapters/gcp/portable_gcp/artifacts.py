@@ -1,4 +1,5 @@
-"""The bucket in which deployed code, releases, records and locks lie: one for a project and region.
+"""The buckets of deploys: one for a project and region, in which deployed code, releases and records lie; and one for
+the project with its locks, so that a stage is changed by one at a time, whichever region each of them has set.
 
 Zips lie by what is in them, so they are written once and never change; the rest is written on condition of its
 generation. The name can be guessed by others, so it is looked whose the bucket is before anything is put there.
@@ -30,13 +31,17 @@ def bucket_of(place: Place) -> str:
     return Names("", "", place.project, place.location, place.number).release_bucket()
 
 
-class Artifacts:
-    """Objects in the bucket, by key. Implements portable.deploy.lock.Shelf."""
+def lock_bucket_of(place: Place) -> str:
+    return Names("", "", place.project, place.location, place.number).lock_bucket()
 
-    def __init__(self, clients: DeployClients, place: Place) -> None:
+
+class Artifacts:
+    """Objects in the bucket, by key. Implements the Shelf of portable.deploy.lock and of portable.deploy.releases."""
+
+    def __init__(self, clients: DeployClients, place: Place, bucket: str = "") -> None:
         self._clients = clients
         self._place = place
-        self.bucket = bucket_of(place)
+        self.bucket = bucket or bucket_of(place)
 
     @property
     def _bucket(self) -> Any:
