@@ -18,6 +18,32 @@ LAMBDA = "lambda"
 LONGEST_INVOCATION = 910
 """Seconds: a function has 900 at most."""
 NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound")
+LOGGED_OUT = (
+    "LoginError", "LoginRefreshRequired", "LoginTokenLoadError", "NoAuthTokenError", "SSOError", "SSOTokenLoadError",
+    "TokenRetrievalError", "UnauthorizedSSOTokenError",
+)  # fmt: skip
+"""What botocore raises where `aws sso login` or `aws login` has not been called, or its session has ended."""
+STALE = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+"""Codes of AWS for credentials that are none, or none any more: rights have nothing to do with it."""
+MISTAKES = (
+    "ConfigNotFound", "ConfigParseError", "InfiniteLoopConfigError", "InvalidChecksumConfigError", "InvalidConfigError",
+    "InvalidDefaultsMode", "InvalidEndpointConfigurationError", "InvalidMaxRetryAttemptsError",
+    "InvalidProxiesConfigError", "InvalidRegionError", "InvalidRetryConfigurationError", "InvalidRetryModeError",
+    "InvalidS3AddressingStyleError", "InvalidSTSRegionalEndpointsConfigError", "UnknownEndpointError",
+)  # fmt: skip
+"""What botocore raises for settings of its own, whatever AWS would say."""
 
 
 class Account(NamedTuple):
@@ -56,7 +82,18 @@ class DeployClients(Clients):
         return Account(str(answer["Account"]), str(self.cloudformation.meta.region_name), arn.split(":")[1], arn)
 
     def _make(self, service: str, attempts: int, options: dict[str, Any]) -> Any:
-        client = super()._make(service, attempts, options)
+        """Raises ConfigurationError for an endpoint that is no URL."""
+        try:
+            client = super()._make(service, attempts, options)
+        except ValueError as error:
+            # botocore has an error of its own for nearly all that is wrong, and none for this.
+            if type(error) is not ValueError:
+                raise
+            raise ConfigurationError(
+                f"the endpoint of {service}: {error}",
+                hint="AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>, or endpoint_url of the profile, are URLs: "
+                "http://127.0.0.1:4566",
+            ) from error
         if service != LAMBDA:
             return client
         from botocore.config import Config
@@ -91,9 +128,19 @@ def meaning(error: Exception, doing: str) -> PortableError | None:
             hint="as for every tool of AWS: `aws configure`, AWS_PROFILE, or the variables AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY",
         )
+    if name in LOGGED_OUT:
+        return PermissionDenied(f"{doing}: {error}", hint="log in again: `aws sso login`, or as your profile has it")
     if name == "NoRegionError":
         return ConfigurationError(f"{doing}: no region is set", hint="AWS_REGION=eu-central-1, or a profile with one")
+    if name in MISTAKES:
+        return ConfigurationError(
+            f"{doing}: {error}", hint="it is in the variables AWS_..., or in the files of `aws configure`"
+        )
     kind = classify(error)
+    if error_code(error) in STALE:
+        return PermissionDenied(
+            f"{doing}: {error}", hint="log in again, or look at AWS_PROFILE, at the variables AWS_... and at the clock"
+        )
     if kind is PermissionDenied:
         return PermissionDenied(
             f"{doing}: {error}", hint="`portable doctor --target aws --policy` prints the rights that a deploy needs"

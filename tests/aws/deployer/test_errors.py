@@ -3,14 +3,20 @@
 import pytest
 from botocore.exceptions import (
     ClientError,
+    ConfigParseError,
     EndpointConnectionError,
+    InvalidRegionError,
+    InvalidRetryModeError,
     NoCredentialsError,
     NoRegionError,
     ReadTimeoutError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
 )
-from portable_aws.deploy_clients import told
+from portable_aws.deploy_clients import DeployClients, told
 
-from portable.errors import NotFound, PortableError
+from portable.errors import ConfigurationError, NotFound, PortableError
 
 
 def answered(code: str, message: str = "no", operation: str = "CreateChangeSet", status: int = 400) -> ClientError:
@@ -22,7 +28,13 @@ def answered(code: str, message: str = "no", operation: str = "CreateChangeSet",
     ("error", "exit_code", "text"),
     [
         (NoCredentialsError(), 4, "AWS needs credentials"),
+        (TokenRetrievalError(provider="sso", error_msg="Token has expired and refresh failed"), 4, "has expired"),
+        (SSOTokenLoadError(error_msg="no token for this session"), 4, "no token"),
+        (UnauthorizedSSOTokenError(), 4, "The SSO session"),
         (NoRegionError(), 3, "no region is set"),
+        (InvalidRegionError(region_name="bad region"), 3, "bad region"),
+        (InvalidRetryModeError(provided_retry_mode="never", valid_modes="standard"), 3, "never"),
+        (ConfigParseError(path="/home/me/.aws/config"), 3, "/home/me/.aws/config"),
         (
             answered("AccessDenied", "User is not authorized to perform: cloudformation:CreateChangeSet"),
             4,
@@ -51,3 +63,23 @@ def test_what_is_not_awss_stays_what_it_is() -> None:
         with pytest.raises(type(error)) as caught, told("deploy"):
             raise error
         assert caught.value is error
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch"])
+def test_credentials_that_are_none_any_more_are_no_matter_of_rights(code: str) -> None:
+    with pytest.raises(PortableError) as caught, told("deploy"):
+        raise answered(code)
+    assert caught.value.exit_code == 4
+    assert "--policy" not in str(caught.value.hint)
+    assert "log in again" in str(caught.value.hint)
+
+
+def test_an_endpoint_that_is_no_url_is_a_setting_that_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "nonsense")
+    with (
+        pytest.raises(ConfigurationError, match="the endpoint of sts: Invalid endpoint: nonsense") as caught,
+        told("x"),
+    ):
+        DeployClients("eu-central-1").account()
+    assert "http://" in str(caught.value.hint)
+    assert caught.value.exit_code == 3
