@@ -32,6 +32,7 @@ from .changesets import GONE, SHELL, Stack, move_to_destroy
 from .data_stores import DataStores, Owner, chosen
 from .deploy_clients import Account, DeployClients, told
 from .diff import diff
+from .errors import error_code
 from .kept_data import with_data_kept, with_names_for_good
 from .lock import LEASE, Lock
 from .names import Names
@@ -40,6 +41,9 @@ from .releases import Releases, template_in
 from .stack_calls import Pace, Stacks, failure
 from .stacks import METADATA, Template, key_of, placement_of
 from .translate import functions_of
+
+NO_BUCKET = "NoSuchBucket"
+"""Of the bucket of artefacts before the first deploy of an account."""
 
 
 class Session(NamedTuple):
@@ -109,7 +113,7 @@ class AwsDeployer:
             try:
                 return [one.release for one in self._session().releases.all()]
             except Exception as error:
-                if getattr(error, "response", {}).get("Error", {}).get("Code") == "NoSuchBucket":
+                if error_code(error) == NO_BUCKET:
                     return []
                 raise
 
@@ -119,9 +123,18 @@ class AwsDeployer:
 
     def is_prod(self) -> bool | None:
         with told("describe the stack"):
-            stacks = self._session().stacks
-            deployed = deployed_template(stacks, stacks.describe())
-            return None if deployed is None else bool(deployed.root["Metadata"][METADATA].get("IsProd"))
+            session = self._session()
+            deployed = deployed_template(session.stacks, session.stacks.describe())
+            if deployed is not None:
+                return bool(deployed.root["Metadata"][METADATA].get("IsProd"))
+            # Data outlives its stack: what is left of production is production's.
+            try:
+                last = session.releases.last()
+            except Exception as error:
+                if error_code(error) == NO_BUCKET:
+                    return None
+                raise
+            return None if last is None else bool(last.details["is_prod"])
 
     def holder(self) -> Holder | None:
         with told("read the lock"):
@@ -173,6 +186,7 @@ class AwsDeployer:
         with told("rollback"), self._working("rollback", watcher) as (session, check):
             self._required(session.stacks)
             record = session.releases.get(release)
+            self._check_code(session, record.release)
             again = record.release._replace(of=record.release.number, at=now(), by=session.account.arn)
             released = session.releases.template(record)
 
@@ -185,6 +199,16 @@ class AwsDeployer:
                 return Wanted(template, files, again, bool(template.root["Metadata"][METADATA].get("IsProd")))
 
             return self._applying(session, choices, watcher, check).apply(make)
+
+    def _check_code(self, session: Session, release: Release) -> None:
+        """Raises NotFound if code of a release is gone: CloudFormation would notice in the middle of the update."""
+        gone = [key for key in sorted(set(release.functions.values())) if not session.artifacts.has(key)]
+        if gone:
+            raise NotFound(
+                f"release {release.number} of {self._app} in {self._stage} cannot be gone back to: its code {gone[0]} "
+                f"is not in {session.artifacts.bucket} any more",
+                hint="go back to another one (`portable releases`), or deploy what that release was made of",
+            )
 
     def _applying(self, session: Session, choices: Choices, watcher: Watcher, check: Callable[[], None]) -> Applying:
         stores, tags = DataStores(self._clients, self._pace()), tags_of(self._app, self._stage)

@@ -152,6 +152,21 @@ def test_a_release_that_there_is_not_is_named_with_those_that_there_are(shop: Sh
         shop.rollback()
 
 
+def test_a_release_whose_code_is_gone_is_refused_before_anything_is_changed(shop: Shop, aws: FakeAws) -> None:
+    shop.deploy()
+    key = zip_of(aws)
+    shop.deploy(code="2")
+    aws.change(lambda state: state["objects"].pop(key))
+    aws.change(lambda state: state["calls"].clear())
+    with pytest.raises(NotFound, match=f"release 1 of shop in dev .* {key} is not in portable-.* any more") as caught:
+        shop.rollback(1)
+    assert "portable releases" in str(caught.value.hint)
+    assert not [call for call in aws.calls() if "change_set" in call]
+    assert shop.status() == "UPDATE_COMPLETE"
+    # What is deployed now is no matter of it.
+    assert shop.rollback(2).is_changed is False
+
+
 def test_a_release_holds_no_values_and_no_more_than_the_template_says(shop: Shop, aws: FakeAws) -> None:
     shop.deploy()
     body = base64.b64decode(aws.read()["objects"]["releases/shop-dev/000001.json"]["body"]).decode()

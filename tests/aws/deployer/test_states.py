@@ -509,3 +509,18 @@ def test_a_stack_of_others_is_not_touched(
         with pytest.raises(ConfigurationError, match="portable has not made"):
             act()
     assert shop.status() == status
+
+
+def test_what_is_left_of_production_stays_productions(aws: FakeAws) -> None:
+    """Its tables outlive the stack: a deploy that does not say --prod again takes no protection off them."""
+    prod = Shop(aws, is_prod=True)
+    assert prod.deployer.is_prod() is None
+    prod.deploy()
+    prod.destroy()
+    assert prod.status() is None
+    assert prod.deployer.is_prod() is True
+    prod.is_prod = False
+    prod.deploy()
+    assert prod.deployer.is_prod() is False
+    prod.destroy()
+    assert prod.deployer.is_prod() is False
