@@ -8,9 +8,10 @@ from urllib.parse import quote, unquote
 
 import grpc
 from google.events.cloud.firestore import DocumentEventData
-from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from google.protobuf.json_format import ParseError
 
 from .firestore_indexes import Indexes
+from .firestore_json import answered, parsed
 from .firestore_protos import REQUESTS, STREAMS, Refused
 from .firestore_service import Service
 from .server import Reply, Request
@@ -27,6 +28,8 @@ VERBS = {
     "runQuery": "RunQuery",
 }
 """https://firebase.google.com/docs/firestore/reference/rest/v1/projects.databases.documents"""
+DOCUMENT = {"BatchGetDocuments": "found", "RunQuery": "document"}
+"""Which field of an answer has a document."""
 OF_PARENT = frozenset({"listCollectionIds", "runQuery"})
 WORKERS = 16
 PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
@@ -54,7 +57,7 @@ class RestFront:
             found: Any = {"error": {"code": error.http_status, "message": error.message, "status": error.status}}
             is_stream = request.path.endswith((":batchGet", ":runQuery"))
             return Reply(error.http_status, [found] if is_stream else found)
-        plain = [MessageToDict(answer) for answer in answers]
+        plain = [answered(answer, DOCUMENT.get(method)) for answer in answers]
         return Reply(200, plain if method in STREAMS else plain[0])
 
     def _parsed(self, request: Request) -> tuple[str, Any]:
@@ -75,7 +78,7 @@ class RestFront:
         else:
             raise Refused("INVALID_ARGUMENT", f"{place} has no documents")
         try:
-            return method, ParseDict({**request.json(), **given}, REQUESTS[method]())
+            return method, parsed({**request.json(), **given}, REQUESTS[method]())
         except (ParseError, ValueError) as error:
             raise Refused("INVALID_ARGUMENT", f"Invalid JSON payload received. {error}") from error
 
