@@ -192,6 +192,7 @@ class Editor:
         self.sessions: list[Session] = []
         self.failures: list[BaseException] = []
         self._followers: list[threading.Thread] = []
+        self._has_closed = False
 
     def __enter__(self) -> Self:
         until("the debugger lets this editor in", self._attached)
@@ -216,11 +217,13 @@ class Editor:
         assert not self.failures, self.failures
 
     def crash(self) -> None:
-        """Every connection is lost at once."""
+        """Every connection is lost at once, also those that it was about to make: one that stays holds its process."""
+        self._has_closed = True
         for session in reversed(self.sessions):
             session.close()
         for follower in self._followers:
             follower.join(DEADLINE)
+            assert not follower.is_alive()
 
     def follow(self, configuration: Message) -> None:
         """A process came: attached to beside the thread that reads, which must hear the answers."""
@@ -231,10 +234,14 @@ class Editor:
             try:
                 session = Session(self, configuration)
                 self.sessions.append(session)
+                if self._has_closed:
+                    session.close()
+                    return
                 session.configure()
             except (AssertionError, OSError) as error:
-                # A process may be gone before it is attached to: what a reload replaces at once.
-                if not session_ended(self, configuration):
+                # A process may be gone before it is attached to: what a reload replaces at once. Then its session ends,
+                # though not before this is heard. So may this editor.
+                if not self._has_closed and not session_ends(self, configuration):
                     self.failures.append(error)
 
         follower = threading.Thread(target=configure, daemon=True)
@@ -269,8 +276,16 @@ class Editor:
             raise AssertionError(f"nothing stops; attached to {[one.process for one in self.sessions]}") from None
 
 
-def session_ended(editor: Editor, configuration: Message) -> bool:
-    return any(
-        session.process == configuration.get("subProcessId") and session.has_ended.is_set()
-        for session in editor.sessions
-    )
+def session_ends(editor: Editor, configuration: Message) -> bool:
+    """Whether the session of a process has ended, or does so within a while."""
+
+    def has_ended() -> bool:
+        return any(
+            session.process == configuration.get("subProcessId") and session.has_ended.is_set()
+            for session in editor.sessions
+        )
+
+    try:
+        return until("the session of the process ends", has_ended)
+    except AssertionError:
+        return False

@@ -22,7 +22,11 @@ import pytest
 from .dap import Editor, Message, Session, Stop
 from .dev import DEADLINE, Answer, Dev, all_gone, portable, started, until, write
 
+SHOWN = 20_000
+"""Characters of what `portable dev` has said, when a test fails: debugpy says much."""
 HIDDEN = "import sys\nsys.modules['debugpy'] = None\n"
+SLOW = "import portable_local.debugger\nportable_local.debugger.ENDS_SECONDS = 3600.0\n"
+"""Four ends of the debugger are too many within a minute, in which a busy machine does not start it three times."""
 
 APP = """
 import asyncio
@@ -176,9 +180,14 @@ def editor(dev: Dev, *names: str) -> Iterator[Editor]:
     """Attached to the app and one worker, with breakpoints at these places."""
     file = dev.project / "app.py"
     lines = [line_of(name) for name in names]
-    with Editor(debug_port(dev), {str(file): lines} if lines else {}) as attached:
-        attached.followed(2)
-        yield attached
+    try:
+        with Editor(debug_port(dev), {str(file): lines} if lines else {}) as attached:
+            attached.followed(2)
+            yield attached
+    except BaseException:
+        # It is of the module, so what it said is not among what the test has captured.
+        print(f"portable dev (exit code {dev.process.poll()}) has said:\n{dev.err[-SHOWN:]}")
+        raise
 
 
 def check(stop: Stop, name: str, variable: str, value: str) -> None:
@@ -389,8 +398,8 @@ def adapter_of(dev: Dev) -> int:
 
 
 def test_a_debugger_that_ends_is_started_again_until_it_ends_too_often(tmp_path: Path) -> None:
-    project = write(tmp_path, {"stops/app.py": APP}) / "stops"
-    with started(project, "--debug", 0) as dev:
+    project = write(tmp_path, {"stops/app.py": APP, "slow/sitecustomize.py": SLOW}) / "stops"
+    with started(project, "--debug", 0, PYTHONPATH=str(tmp_path / "slow")) as dev:
         dev.serves()
         port = debug_port(dev)
         for _ in range(3):
@@ -419,12 +428,15 @@ def is_answered_or_late(session: Session, number: int, chance: random.Random) ->
 
 
 def leave_early(port: int, chance: random.Random) -> None:
-    """An editor that closes after any of its requests, answered or not."""
-    session = Session(Editor(port), {"connect": {"host": "127.0.0.1", "port": port}})
+    """An editor that closes after any of its requests, answered or not, with all that it has followed into."""
+    leaving = Editor(port)
+    session = Session(leaving, {"connect": {"host": "127.0.0.1", "port": port}})
+    leaving.sessions.append(session)
     requests: list[tuple[str, Message]] = [
         ("initialize", {"adapterID": "debugpy", "clientID": "tests"}),
         ("attach", session.configuration),
         ("setExceptionBreakpoints", {"filters": []}),
+        ("configurationDone", {}),
         ("threads", {}),
         ("disconnect", {"terminateDebuggee": False}),
     ]
@@ -433,7 +445,7 @@ def leave_early(port: int, chance: random.Random) -> None:
             number = session.send(command, arguments)
             if chance.random() < 0.5:
                 until("an answer, or no patience", partial(is_answered_or_late, session, number, chance))
-    session.close()
+    leaving.crash()
 
 
 def test_an_editor_that_closes_at_any_moment_leaves_the_debugger_to_the_next(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ as long as `portable dev`, and below it the root session: a process that is debu
 editor attaches to the root; each process of user code connects to the adapter as one of the root's subprocesses, which
 the editor is told of, and follows by itself. While it sets its breakpoints there, that process waits.
 
-stdin: {"ports": [...], "token": "..."}, and its end is the end of this process. stdout, one line:
-{"port": editors', "server": processes', "root": pid} or {"error": "..."}. `debugpy.listen` would do nearly the same,
-but its adapter cuts itself loose, so that nobody could end it in time.
+stdin: {"listener": descriptor, "token": "..."}, and its end is the end of this process. stdout, one line:
+{"server": processes' port, "root": pid} or {"error": "..."}. The listener, which editors connect to, is the
+supervisor's: one that connects while the adapter is started again waits. `debugpy.listen` would do nearly the same, but
+its adapter cuts itself loose, so that nobody could end it in time.
 """
 
-import errno
 import importlib
 import json
 import os
@@ -20,69 +20,14 @@ import sys
 import threading
 from typing import Any
 
+from .debug_connections import accept, editors, outlive, processes
 from .processes import die_with_parent
 
 HOST = "127.0.0.1"
 ROOT_SECONDS = 60.0
 """For the root session's process to start, on a busy machine."""
-UNSENT = -1
-"""The number of a message that nobody got."""
 DEBUGPY = (sys.executable, "-P", "-X", "frozen_modules=off", "-m")
 """Frozen modules have no lines to stop at, and debugpy warns of them."""
-
-
-def listen(clients: Any, ports: list[int]) -> int:
-    """Lets editors connect to the first port that is free; 0 is any. Raises OSError if none is."""
-    for port in ports:
-        try:
-            # debugpy shouts when a port is taken, so it is asked for those only that are not.
-            with socket.create_server((HOST, port)):
-                pass
-            return accept(clients, port)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE or port == ports[-1]:
-                raise
-    raise AssertionError("at least one port is given")
-
-
-def accept(clients: Any, port: int) -> int:
-    """Lets editors connect to `port`, as `clients.serve` does, whose thread ends with the first that cannot be served.
-
-    One that connects in the moment in which another's connection is lost is such a one.
-    """
-    sockets: Any = importlib.import_module("debugpy.common.sockets")
-    log: Any = importlib.import_module("debugpy.common.log")
-
-    def connected(connection: socket.socket) -> None:
-        try:
-            clients.Client(connection)
-        except Exception:
-            log.swallow_exception("an editor's connection:", level="info")
-
-    clients.listener = sockets.serve("Client", connected, HOST, port)
-    return int(sockets.get_address(clients.listener)[1])
-
-
-def outlive_editors() -> None:
-    """Drops an answer that nobody waits for any more, at which debugpy's adapter ends itself.
-
-    An editor is gone before its answer when it crashes, or when it closes as soon as it hears `terminated`.
-    """
-    messaging: Any = importlib.import_module("debugpy.common.messaging")
-    log: Any = importlib.import_module("debugpy.common.log")
-    respond = messaging.Request.respond
-
-    def answer(request: Any, body: Any) -> None:
-        if request.response is not None and request.response.seq == UNSENT:
-            # The handler failed at the lost answer, and this tells of that.
-            return
-        try:
-            respond(request, body)
-        except messaging.JsonIOError:
-            log.swallow_exception("an answer came too late:", level="info")
-            request.response = messaging.Response(request.channel, UNSENT, request, {} if body is None else body)
-
-    messaging.Request.respond = answer
 
 
 def serve(settings: dict[str, Any]) -> dict[str, Any]:
@@ -95,8 +40,10 @@ def serve(settings: dict[str, Any]) -> dict[str, Any]:
     log.to_file(prefix="debugpy.adapter")
     # Whoever does not know it is not let in as a process to debug.
     adapter.access_token = settings["token"]
-    outlive_editors()
-    _, server = servers.serve(HOST, 0)
+    outlive()
+    servers.listener = socket.create_server((HOST, 0))
+    accept(servers.listener, processes())
+    server: int = servers.listener.getsockname()[1]
     told = json.dumps({"server": server, "token": settings["token"]}).encode()
     root = subprocess.Popen([*DEBUGPY, "portable_local.debug_adapter", "root"], stdin=subprocess.PIPE)
     assert root.stdin is not None
@@ -111,18 +58,16 @@ def serve(settings: dict[str, Any]) -> dict[str, Any]:
     if found is None:
         root.kill()
         return {"error": f"debugpy did not start within {ROOT_SECONDS:.0f} seconds"}
-    try:
-        port = listen(clients, settings["ports"])
-    except OSError as error:
-        root.kill()
-        return {"error": error.strerror or str(error), "busy": error.errno == errno.EADDRINUSE}
-    threading.Thread(target=end_with, args=(root,), daemon=True).start()
-    return {"port": port, "server": server, "root": root.pid}
+    threading.Thread(target=end_with, args=(found,), daemon=True).start()
+    clients.listener = socket.socket(fileno=settings["listener"])
+    accept(clients.listener, editors())
+    return {"server": server, "root": root.pid}
 
 
-def end_with(root: "subprocess.Popen[bytes]") -> None:
-    """Without the root nothing can be attached to; the supervisor says so."""
-    root.wait()
+def end_with(root: Any) -> None:
+    """Without the root nothing can be attached to, or the wrong process; the supervisor says so."""
+    # Its connection, not its process: pydevd leaves when it does not understand what an editor asks.
+    root.channel._parser_thread.join()
     os._exit(1)
 
 

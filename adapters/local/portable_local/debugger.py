@@ -1,6 +1,7 @@
 """The supervisor's view of the debugger: started before the app, asked by each process of user code, ended last.
 
-If it ends by itself it is started again on the same port, and the app is restarted, whose processes connect to it.
+If it ends by itself it is started again, and the app is restarted, whose processes connect to it. Where editors connect
+is opened once, here: nobody else gets the port meanwhile, and who connects meanwhile waits.
 """
 
 import importlib.util
@@ -17,11 +18,9 @@ from typing import Any
 from portable.errors import ConfigurationError, Unavailable
 
 from .debug_adapter import DEBUGPY
-from .listening import PortTaken
+from .listening import listen_for_editors
 from .processes import describe_exit, kill_group
 
-DEFAULT_PORT = 5678
-DEFAULT_TRIES = 20
 START_SECONDS = 90.0
 ENDS = 4
 ENDS_SECONDS = 60.0
@@ -37,11 +36,15 @@ class Debugger:
                 "--debug needs debugpy, which is not installed", hint="pip install 'portable-serverless[debug]'"
             )
         self._token = secrets.token_hex(32)
-        self.port = port or 0
         self.has_ended = True
         self._ends: deque[float] = deque(maxlen=ENDS)
-        ports = [port] if port is not None else [*range(DEFAULT_PORT, DEFAULT_PORT + DEFAULT_TRIES), 0]
-        self._process = self._spawn(ports)
+        self._listener, self.has_moved = listen_for_editors(port)
+        self.port: int = self._listener.getsockname()[1]
+        try:
+            self._process = self._spawn()
+        except BaseException:
+            self._listener.close()
+            raise
         try:
             ready, _, _ = select.select([self], [], [], START_SECONDS)
             if not ready:
@@ -50,37 +53,33 @@ class Debugger:
         except BaseException:
             self.close()
             raise
-        self.has_moved = port is None and self.port != DEFAULT_PORT
 
-    def _spawn(self, ports: list[int]) -> "subprocess.Popen[bytes]":
+    def _spawn(self) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(
             [*DEBUGPY, "portable_local.debug_adapter"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            pass_fds=(self._listener.fileno(),),
             # Ctrl-C is the supervisor's, as for the other processes.
             process_group=0,
         )
         assert process.stdin is not None
         with suppress(BrokenPipeError):  # it has ended already, which is seen when it is listened to
-            process.stdin.write(json.dumps({"ports": ports, "token": self._token}).encode() + b"\n")
+            process.stdin.write(
+                json.dumps({"listener": self._listener.fileno(), "token": self._token}).encode() + b"\n"
+            )
             process.stdin.flush()
         return process
 
     def _listens(self) -> None:
-        """It has said something since it was spawned, or ended. Raises PortTaken, Unavailable."""
+        """It has said something since it was spawned, or ended. Raises Unavailable."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise Unavailable("the debugger does not start", hint="what debugpy says stands above, if it says anything")
         answer: dict[str, Any] = json.loads(line)
-        if answer.get("busy"):
-            raise PortTaken(
-                f"port {self.port} is in use by another program",
-                hint="choose another with --debug PORT, or leave the port out to get the next free one",
-            )
         if "error" in answer:
             raise Unavailable(f"the debugger does not start: {answer['error']}")
-        self.port = answer["port"]
         self._server: int = answer["server"]
         self._root: int = answer["root"]
         self.has_ended = False
@@ -106,25 +105,30 @@ class Debugger:
         return describe_exit(-code if code < 0 else code << 8)
 
     def start_again(self) -> bool:
-        """After `ended`: on the same port. False if it ended too often lately; else wait until it is readable."""
+        """After `ended`. False if it ended too often lately; else wait until it is readable."""
         if len(self._ends) == ENDS and self._ends[-1] - self._ends[0] < ENDS_SECONDS:
+            # An editor that connects hears at once that nobody is there.
+            self._listener.close()
             return False
-        self._process = self._spawn([self.port])
+        self._process = self._spawn()
         return True
 
     def started_again(self) -> bool:
         """Readable after `start_again`: whether it listens; otherwise it has ended."""
         try:
             self._listens()
-        except (PortTaken, Unavailable):
+        except Unavailable:
             kill_group(self._process.pid, signal.SIGKILL)
+            self._listener.close()
             return False
         return True
 
     def close(self) -> None:
         """Ends it, its root session, and with them what an editor had stopped."""
-        kill_group(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._listener.close()
+        if self._process.returncode is None:  # after `ended` its id may be another's
+            kill_group(self._process.pid, signal.SIGKILL)
+            self._process.wait()
         self._close_streams()
 
     def _close_streams(self) -> None:

@@ -14,6 +14,8 @@ from portable.errors import ConfigurationError, ProjectConflict
 
 DEFAULT_PORT = 8000
 CONSOLE_PORT = 8001
+DEBUG_PORT = 5678
+"""debugpy's, which the configurations of editors name."""
 DEFAULT_TRIES = 20
 PATIENCE = 1.0
 """Seconds for processes of a killed predecessor to let go of a port."""
@@ -34,19 +36,26 @@ def listen(host: str, port: int | None) -> tuple[socket.socket, bool]:
 
     Raises PortTaken, ConfigurationError for a host that is not this machine's.
     """
+    return listen_at(host, port, DEFAULT_PORT, "choose another with --port, or leave it out to get the next free one")
+
+
+def listen_for_editors(port: int | None) -> tuple[socket.socket, bool]:
+    """As `listen`, where an editor attaches: on this machine alone, since whoever connects runs code."""
+    hint = "choose another with --debug PORT, or leave the port out to get the next free one"
+    return listen_at("127.0.0.1", port, DEBUG_PORT, hint)
+
+
+def listen_at(host: str, port: int | None, default: int, hint: str) -> tuple[socket.socket, bool]:
     if port is not None:
         try:
             return patiently(host, port), False
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-        raise PortTaken(
-            f"port {port} is in use by another program",
-            hint="choose another with --port, or leave it out to get the next free one",
-        )
-    for number in range(DEFAULT_PORT, DEFAULT_PORT + DEFAULT_TRIES):
+        raise PortTaken(f"port {port} is in use by another program", hint=hint)
+    for number in range(default, default + DEFAULT_TRIES):
         try:
-            return bound(host, number), number != DEFAULT_PORT
+            return bound(host, number), number != default
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
