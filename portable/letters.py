@@ -4,6 +4,7 @@ Two records each, written together: one in the order of time, and one under its 
 """
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from .drivers import (
@@ -32,6 +33,10 @@ MOST_ERROR = 4000
 ORIGINAL_CHARACTERS = 250_000
 """Of what is kept of an event that cannot be understood, so that it fits into an item."""
 TRIES = 5
+MOST_TOGETHER = 50
+"""Letters in one transaction, which has at most 100 items."""
+MOST_CHARACTERS = 500_000
+"""Of what one transaction writes, if it is more than one letter: at most 1 MiB."""
 
 
 class KeptLetter(NamedTuple):
@@ -62,9 +67,9 @@ class Letters:
         for attempt in range(TRIES):
             # What is kept again stays where it is, also when it died anew.
             known = self._place(letter.id)
-            place = known or f"{BY_TIME}{milliseconds(letter.died_at)}#{letter.id}"
+            place = known or place_of(letter)
             try:
-                self._put(kept, place, ALWAYS if known else ABSENT)
+                self._state.transact([*self._writes(kept, place, ALWAYS if known else ABSENT)], token())
             except Exception as error:
                 if not is_conflict(self._state, error):
                     raise
@@ -73,7 +78,29 @@ class Letters:
                 return
         raise Conflict(f"the dead letter {letter.id!r} of {self.handler!r} lost {TRIES} races")
 
-    def _put(self, kept: KeptLetter, place: str, condition: Condition) -> None:
+    def keep_all(self, letters: Iterable[KeptLetter]) -> None:
+        """As `keep` of each, in few calls; of those with one id, the last. Where it raises, some may be kept."""
+        by_id = {kept.letter.id: kept for kept in letters}
+        known = self._places(list(by_id))
+        writes = {
+            id: self._writes(
+                kept,
+                known.get(id) or place_of(kept.letter),
+                ALWAYS if id in known else ABSENT,
+            )
+            for id, kept in by_id.items()
+        }
+        for ids in together(writes):
+            try:
+                self._state.transact([action for id in ids for action in writes[id]], token())
+            except Exception as error:
+                if not is_conflict(self._state, error):
+                    raise
+                # Somebody else keeps one of them too.
+                for id in ids:
+                    self.keep(by_id[id])
+
+    def _writes(self, kept: KeptLetter, place: str, condition: Condition) -> list[PutAction]:
         letter = kept.letter
         fields: Document = {
             "id": letter.id,
@@ -93,13 +120,10 @@ class Letters:
         if kept.message:
             fields["message"] = kept.message
         ends = letter.died_at + KEPT
-        self._state.transact(
-            [
-                PutAction(state_item(self._pk, place, fields, ends), ALWAYS),
-                PutAction(state_item(self._pk, BY_ID + letter.id, {"place": place}, ends), condition),
-            ],
-            token(),
-        )
+        return [
+            PutAction(state_item(self._pk, place, fields, ends), ALWAYS),
+            PutAction(state_item(self._pk, BY_ID + letter.id, {"place": place}, ends), condition),
+        ]
 
     def page(self, *, limit: int, cursor: str | None) -> DeadLetterPage:
         found = self._state.query(self._pk, SortCondition("prefix", BY_TIME), reverse=False, limit=limit, cursor=cursor)
@@ -129,6 +153,30 @@ class Letters:
     def _place(self, id: str) -> str | None:
         stored = self._state.get(self._pk, BY_ID + id)
         return None if stored is None else text(fields_of(stored).get("place")) or None
+
+    def _places(self, ids: list[str]) -> dict[str, str]:
+        """Where those lie that are kept already."""
+        found = self._state.batch_get([(self._pk, BY_ID + id) for id in ids])
+        places = {stored.sk.removeprefix(BY_ID): text(fields_of(stored).get("place")) for stored in found}
+        return {id: place for id, place in places.items() if place}
+
+
+def place_of(letter: DeadLetter) -> str:
+    return f"{BY_TIME}{milliseconds(letter.died_at)}#{letter.id}"
+
+
+def together(writes: Mapping[str, list[PutAction]]) -> list[list[str]]:
+    """The ids whose writes go into one transaction each."""
+    found: list[list[str]] = [[]]
+    size = 0
+    for id, actions in writes.items():
+        own = sum(len(action.item.encoded) for action in actions)
+        if len(found[-1]) == MOST_TOGETHER or (found[-1] and size + own > MOST_CHARACTERS):
+            found.append([])
+            size = 0
+        found[-1].append(id)
+        size += own
+    return [ids for ids in found if ids]
 
 
 def kept_letter(handler: str, fields: Document) -> KeptLetter:

@@ -489,6 +489,55 @@ def test_a_letter_that_cannot_be_kept_stays_with_pubsub_and_hides_no_other(
     assert driver.gather() == 1
 
 
+class Counting:
+    """FAKE of ours: a table that counts what is asked of it."""
+
+    def __init__(self, table: TableDriver) -> None:
+        self.asked: list[str] = []
+        self._table = table
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked.append(name)
+        return getattr(self._table, name)
+
+
+def test_many_letters_are_taken_over_from_pubsub_in_few_calls(stage: Stage) -> None:
+    _, dead = make_dead_topic(stage, "core.seen")
+    ids = [f"e{number:03}" for number in range(130)]
+    messages = [{"data": encode(Envelope("topic", id, "1", START)).encode()} for id in ids]
+    # One of them comes twice, as Pub/Sub may.
+    stage.publisher.publish(topic=dead, messages=[*messages, messages[0]])
+    state: Any = Counting(stage.state)
+    driver = QueuedDeadLetters(stage.names, stage.clients, state, stage.clock, "core.seen", is_pushed=True)
+    assert driver.gather() == 131
+    assert state.asked.count("transact") <= 4
+    assert len(state.asked) - state.asked.count("classify") <= 6
+    assert [letter.id for letter in driver.list(limit=1000, cursor=None).letters] == ids
+    # What is kept again stays where it is, and is one letter.
+    stage.project.clock(START + 60)
+    stage.publisher.publish(topic=dead, messages=messages[:3])
+    assert driver.gather() == 3
+    assert [letter.id for letter in driver.list(limit=1000, cursor=None).letters] == ids
+
+
+class Overtaken(Counting):
+    """FAKE of ours: a table as it was before others kept a letter."""
+
+    def batch_get(self, keys: list[tuple[str, str]]) -> list[Any]:
+        return []
+
+
+def test_letters_that_others_keep_at_the_same_time_stay_where_they_put_them(stage: Stage) -> None:
+    def kept(id: str, died_at: float) -> KeptLetter:
+        return KeptLetter(DeadLetter(id, "core.seen", "1", 1, "no", START, died_at, ""), "topic", {}, None)
+
+    keep(stage, kept("e1", START))
+    state: Any = Overtaken(stage.state)
+    Letters(state, stage.clock, "core.seen").keep_all([kept("e0", START + 1), kept("e1", START + 1)])
+    found = stage.letters("core.seen").list(limit=10, cursor=None).letters
+    assert [letter.id for letter in found] == ["e1", "e0"]
+
+
 @pytest.mark.parametrize("data", ["", "!", "bm8=", "W10=", base64.b64encode(b'{"v": 1, "kind": "x"}').decode()])
 def test_a_message_that_is_not_ours_is_kept_as_it_was(data: str) -> None:
     message = {"messageId": "7", "data": data, "attributes": {"CloudPubSubDeadLetterSourceDeliveryCount": "x"}}
