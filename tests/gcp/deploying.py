@@ -22,6 +22,7 @@ from portable_gcp.stand_ins import LOCATION, NUMBER, new_project
 from portable.cli.commands import run
 from tests.gcp_stack.firestore_fixtures import google_client
 from tests.gcp_stack.fixtures import leading_to
+from tests.gcp_stack.guard import Judged
 from tests.gcp_stack.host_fixtures import Host
 
 ROOT = Path(__file__).parents[2]
@@ -112,6 +113,15 @@ class Deployed:
     def fire(self, schedule: str) -> None:
         """What `gcloud scheduler jobs run` does."""
         self._library("cloudscheduler").run_job(name=self.names.in_location(f"jobs/{self.names.job(schedule)}"))
+
+    def judged(self) -> set[Judged]:
+        """What the functions asked of Google's services, and by which role that was allowed."""
+        return self._host.guard.judged(self.project)
+
+    def accounts(self) -> set[str]:
+        """Those of the functions that there are."""
+        found = self._library("cloudfunctions").list_functions(parent=f"projects/{self.project}/locations/{LOCATION}")
+        return {one.service_config.service_account_email for one in found}
 
     def left(self) -> set[str]:
         """What there is in the project, as kinds and names, but for interfaces, access and queues at rest."""

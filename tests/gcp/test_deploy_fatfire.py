@@ -38,6 +38,9 @@ def test_the_sample_household_is_worth_what_it_is_worth_elsewhere(fatfire: Deplo
     history = "/api/users/me/history"
     fatfire.seen(lambda: bool(fatfire.request("GET", history)[1]["points"]), True)
 
+    assert [one for one in fatfire.judged() if one.role is None] == []
+    assert len({one.account for one in fatfire.judged()}) > 5
+
     # An update of one service, with what the others have stored still there.
     code = fatfire.folder / "fatfire" / "services" / "core" / "users.py"
     code.write_text(code.read_text() + NAME)
@@ -49,5 +52,6 @@ def test_the_sample_household_is_worth_what_it_is_worth_elsewhere(fatfire: Deplo
     assert gone["deleted"] == []
     buckets = {name for output, name in outputs.items() if "Bucket" in output}
     param = f"secret {fatfire.names.value('param', 'exchange.rates-url')}"
-    kept = {"database fatfire-dev", param, *(f"bucket {name}" for name in (*buckets, fatfire.names.release_bucket()))}
+    buckets |= {fatfire.names.release_bucket(), fatfire.names.lock_bucket()}
+    kept = {"database fatfire-dev", param, *(f"bucket {name}" for name in buckets)}
     assert fatfire.left() == kept

@@ -64,6 +64,10 @@ def test_notes_from_deploy_to_destroy(notes: Deployed) -> None:
     assert [pk for pk, _ in notes.items("runs")] == ["nightly", "sweep"]
     assert notes.on_stage("invoke summarise", "--payload", "1", code=1)["status"] == "dead"
 
+    # What they asked for was theirs to ask, with an account of each one's own.
+    assert [one for one in notes.judged() if one.role is None] == []
+    assert {one.account for one in notes.judged()} == notes.accounts()
+
     # What the functions said.
     _, said, _ = notes.typed("logs", "--app", notes.folder, *STAGE)
     assert "notes-dev--http INFO    POST /notes" in said
@@ -107,8 +111,8 @@ def test_notes_from_deploy_to_destroy(notes: Deployed) -> None:
     # Nothing is left but what holds data, and queues at rest: Google keeps their names for days.
     gone = notes.on_stage("destroy --yes", "--name", "notes")
     assert gone["deleted"] == []
-    bucket, artifacts = first["outputs"]["BucketFilesName"], notes.names.release_bucket()
-    assert notes.left() == {"database notes-dev", f"bucket {bucket}", f"bucket {artifacts}"}
+    buckets = {first["outputs"]["BucketFilesName"], notes.names.release_bucket(), notes.names.lock_bucket()}
+    assert notes.left() == {"database notes-dev", *(f"bucket {name}" for name in buckets)}
     assert ("anna", "3") in notes.items("notes")
     assert notes.on_stage("destroy --yes", "--name", "notes")["kept"] == gone["kept"]
 

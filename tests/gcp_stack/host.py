@@ -10,7 +10,7 @@ stand-ins that deliver too; functions are built, and run under Google's own func
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
@@ -21,15 +21,19 @@ from .eventarc import Eventarc
 from .firestore import Firestore
 from .fixtures import OVERRIDE, start_services, stop_services
 from .front import Front, error
+from .guard import Guard
 from .live_plane import LivePlane, LiveProject, host_of
+from .rights import DOCUMENTS
 from .server import Reply, Request, Stand
 
 PLANES = ("cloudfunctions", "cloudresourcemanager", "eventarc", "firestore", "iam", "logging", "run", "serviceusage")
 """Answered by the fake of control planes."""
 DELIVERING = ("cloudscheduler", "cloudtasks", "pubsub", "secretmanager")
 """Answered by stand-ins, once their interface is enabled."""
-DOCUMENTS = "/documents"
+DATA = "/documents"
 FORWARDED = ("content-type", "authorization")
+POLICIES = {"queues": ("POST", "v2"), "topics": ("GET", "v1"), "subscriptions": ("GET", "v1"), "secrets": ("GET", "v1")}
+"""Of which kinds the stand-ins that deliver keep the policies, and how they are asked."""
 SECONDS = 60.0
 
 
@@ -40,8 +44,11 @@ class Host:
         self.firestore = Firestore()
         self.services = start_services()
         self._declared: dict[tuple[str, str], str] = {}
-        functions = {**self.services.environment(), **self.firestore.environment()}
+        self._idle: list[HTTPConnection] = []
         stand_ins = self.services.services
+        answers_of = {"firestore": self._forward, "storage": self.services.storage.answer}
+        self.guard = Guard({name: answers_of.get(name, stand_ins.answer) for name in DOCUMENTS}, self._policy)
+        functions = {OVERRIDE + name.upper(): place for name, place in self.guard.endpoints.items()}
         self.plane = LivePlane(self._object, stand_ins.keys, stand_ins.clocks, functions)
         self.plane.made.append(self._push)
         answers = self.plane.answers()
@@ -77,6 +84,7 @@ class Host:
         self._control("pull", project=project)
         self.plane.forget(project)
         self._control("forget", project=project)
+        self.guard.forget(project)
         self._ask_firestore("forget", project=project)
         self._declared = {key: text for key, text in self._declared.items() if key[0] != project}
 
@@ -85,9 +93,12 @@ class Host:
         for project in self.plane.live():
             self._control("pull", project=project.id)
         self.plane.close()
+        self.guard.close()
         for one in self._stands.values():
             one.close()
         stop_services(self.services)
+        while self._idle:
+            self._idle.pop().close()
         self.firestore.close()
 
     def url(self, project: str, function: str) -> str:
@@ -118,7 +129,7 @@ class Host:
         return reply or error("NOT_FOUND", f"{service} has no {request.verb} {request.path}")
 
     def _firestore(self, request: Request) -> Reply:
-        if f"{DOCUMENTS}/" in request.path or f"{DOCUMENTS}:" in request.path:
+        if f"{DATA}/" in request.path or f"{DATA}:" in request.path:
             return self._forward(request)
         reply = self._planned("firestore", request)
         with self.plane.lock:
@@ -137,6 +148,26 @@ class Host:
                     f"{service}.googleapis.com has not been used in project {project.id} before or it is disabled",
                 )
         return self.services.services.answer(request)
+
+    # Rights
+
+    def _policy(self, resource: str) -> Mapping[str, Any]:
+        """The policy of a resource; {} where there is none."""
+        _, project, *rest = resource.split("/")
+        if project == "_":
+            reply = self.services.storage.answer(Request("GET", f"/storage/v1/b/{rest[1]}/iam", [], {}, b""))
+            found: Mapping[str, Any] = json.loads(reply.body) if reply.status == 200 else {}
+            return found
+        kind = rest[-2] if rest else ""
+        if kind in POLICIES:
+            verb, version = POLICIES[kind]
+            reply = self.services.services.answer(
+                Request(verb, f"/{version}/{resource}:getIamPolicy", [], {}, b"{}" if verb == "POST" else b"")
+            )
+            return reply.body if reply.status == 200 else {}
+        # Without the lock: who holds it may wait for those who ask.
+        known = self.plane.projects.get(project)
+        return known.policies.get(resource, {}) if known is not None else {}
 
     # Deliveries
 
@@ -205,16 +236,20 @@ class Host:
         return found
 
     def _forward(self, request: Request) -> Reply:
-        connection = HTTPConnection(self.firestore.rest, timeout=SECONDS)
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = HTTPConnection(self.firestore.rest, timeout=SECONDS)
         headers = {name: request.headers[name] for name in FORWARDED if name in request.headers}
         try:
             connection.request(request.verb, request.path, request.body, headers)
             answer = connection.getresponse()
-            return Reply(answer.status, answer.read(), (("Content-Type", answer.headers.get("content-type", "")),))
+            body = answer.read()
         except (OSError, HTTPException) as fault:
-            return error("UNAVAILABLE", f"the stand-in of Firestore does not answer: {fault}")
-        finally:
             connection.close()
+            return error("UNAVAILABLE", f"the stand-in of Firestore does not answer: {fault}")
+        self._idle.append(connection)
+        return Reply(answer.status, body, (("Content-Type", answer.headers.get("content-type", "")),))
 
 
 def indexes_of(project: LiveProject) -> dict[str, dict[str, list[Any]]]:

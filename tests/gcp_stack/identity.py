@@ -18,6 +18,8 @@ GOOGLE = "google"
 TOKEN_SECONDS = 3600
 METADATA = "/computeMetadata/v1"
 FLAVOR = ("Metadata-Flavor", "Google")
+ACCESS = "ya29.stand-in."
+"""How access tokens begin; after it stands whose they are."""
 
 
 class Keys:
@@ -76,6 +78,12 @@ class Keys:
         return found if valid else None
 
 
+def account_of(authorization: str) -> str | None:
+    """Whose access token a header has, of those that metadata servers of the stack gave."""
+    kind, _, token = authorization.partition(" ")
+    return token.removeprefix(ACCESS) if kind == "Bearer" and token.startswith(ACCESS) else None
+
+
 def part(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
@@ -111,7 +119,7 @@ class Metadata:
         if path in texts:
             return Reply(200, texts[path].encode(), (FLAVOR, ("Content-Type", "application/text")))
         if path == f"{default}/token":
-            found = {"access_token": "ya29.stand-in", "expires_in": 3599, "token_type": "Bearer"}
+            found = {"access_token": ACCESS + self._account, "expires_in": 3599, "token_type": "Bearer"}
             return Reply(200, found, (FLAVOR,))
         if path == f"{default}/identity":
             audience = dict(request.query).get("audience")

@@ -47,13 +47,14 @@ class StorageServer:
         services.forgets.append(self.store.forget)
         self._administration = Administration(self.store)
         self._document: Document = document("storage.v1")
-        self._stand = Stand(self._answer, "google-storage")
+        self._stand = Stand(self.answer, "google-storage")
         self.endpoint = self._stand.endpoint
 
     def close(self) -> None:
         self._stand.close()
 
-    def _answer(self, request: Request) -> Reply:
+    def answer(self, request: Request) -> Reply:
+        """Also of a request that came another way."""
         # The services' lock: a write tells topics what has happened.
         with self._services.deliveries.changed:
             self.store.conditions = NONE
