@@ -43,7 +43,7 @@ class Plan(NamedTuple):
     provider: str
     changes: tuple[Change, ...]
     steps: tuple[str, ...] = ()
-    """What cannot be done in one deploy, and how then."""
+    """What else there is to know: what takes more than one update, what will be refused, what the package lacks."""
 
     @property
     def is_empty(self) -> bool:

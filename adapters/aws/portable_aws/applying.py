@@ -33,6 +33,8 @@ class Wanted(NamedTuple):
     files: dict[str, bytes]
     release: Release
     is_prod: bool
+    notes: tuple[str, ...] = ()
+    """What whoever deploys has to know of the package."""
 
 
 Make = Callable[[Template | None], Wanted]

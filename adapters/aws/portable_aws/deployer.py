@@ -101,7 +101,7 @@ class AwsDeployer:
             plan = explained(diff(deployed.stacks() if deployed else None, wanted.template), stack)
             stores = DataStores(self._clients, self._pace())
             refused = stores.refusals(deployed, wanted.template, session.names, session.account)
-            plan = plan._replace(steps=(*refused, *plan.steps))
+            plan = plan._replace(steps=(*refused, *plan.steps, *wanted.notes))
             if drift and deployed is not None:
                 from .drift import drift_of
 
@@ -176,9 +176,15 @@ class AwsDeployer:
 
     def deploy(self, options: PackageOptions, choices: Choices, watcher: Watcher) -> Deployed:
         with told("deploy"), self._working("deploy", watcher) as (session, check):
+            said: set[str] = set()
 
             def make(deployed: Template | None) -> Wanted:
-                return self._wanted(options, deployed, session.account)
+                wanted = self._wanted(options, deployed, session.account)
+                # It is made again once the stack has come to another state.
+                for note in [note for note in wanted.notes if note not in said]:
+                    watcher.say(f"note: {note}")
+                    said.add(note)
+                return wanted
 
             return self._applying(session, choices, watcher, check).apply(make)
 
@@ -236,7 +242,7 @@ class AwsDeployer:
         files[key_of(template.root_text())] = template.root_text().encode()
         zips = {id: one["zip"] for id, one in made.functions.items()}
         release = Release(0, now(), account.arn, made.python, made.architecture, zips)
-        return Wanted(template, files, release, options.is_prod)
+        return Wanted(template, files, release, options.is_prod, made.notes)
 
     # Destroying
 
@@ -246,6 +252,8 @@ class AwsDeployer:
         with told("destroy"), self._working("destroy", watcher) as (session, check):
             stores = DataStores(self._clients, self._pace())
             stack = session.stacks.describe()
+            if stack is None or stack.status == GONE:
+                watcher.say(f"there is no stack {session.stacks.name}")
             there = session.stacks.data_stores() if stack is not None and stack.status != GONE else {}
             declared = self._declared(session, stack) if manifest is None else manifest
             known = stores.known(declared, session.names, there)
@@ -259,6 +267,9 @@ class AwsDeployer:
             deleted: list[str] = []
             for one in doomed:
                 check()
+                if not stores.exists(one, session.account):
+                    watcher.say(f"{one.kind} {one.physical} is not there")
+                    continue
                 watcher.say(f"deleting {one.kind} {one.physical} and all that is in it")
                 if stores.delete(one, session.account):
                     deleted.append(one.physical)

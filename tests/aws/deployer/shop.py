@@ -68,6 +68,8 @@ class Shop:
     def __init__(self, aws: FakeAws, *, hook: Hook = lambda *_: None, is_prod: bool = False) -> None:
         self.aws = aws
         self.is_prod = is_prod
+        self.notes: tuple[str, ...] = ()
+        """Of the packages that are made."""
         self.clients = FakeClients(aws, hook)
         self.deployer = AwsDeployer(APP, STAGE, self.clients, pace=lambda: Pace(lambda _: None), make=self.make)
 
@@ -80,7 +82,7 @@ class Shop:
         files = {"template.json": template.root_text().encode(), "sbom.json": b"{}"}
         files |= {keys[id]: data for id, data in zips.items()}
         functions = {id: {"name": names[id], "handler": "x", "zip": keys[id]} for id in keys}
-        return Package("arm64", "3.14", files, functions, {}, ())
+        return Package("arm64", "3.14", files, functions, {}, self.notes)
 
     def options(self, app: App | None = None, *, code: str = "1") -> PackageOptions:
         """`code` stands for the app's code: another one is another zip."""
@@ -96,8 +98,10 @@ class Shop:
     def plan(self, app: App | None = None, *, code: str = "1") -> Plan:
         return self.deployer.plan(self.options(app, code=code))
 
-    def destroy(self, *names: str, keep: tuple[str, ...] = (), app: App | None = None) -> Any:
-        return self.deployer.destroy(self.options(app).manifest, names, keep, Watching())
+    def destroy(
+        self, *names: str, keep: tuple[str, ...] = (), app: App | None = None, watcher: Watching | None = None
+    ) -> Any:
+        return self.deployer.destroy(self.options(app).manifest, names, keep, watcher or Watching())
 
     def rollback(self, release: int | None = None, **choices: Any) -> Deployed:
         return self.deployer.rollback(release, Choices(**choices), Watching())

@@ -524,3 +524,32 @@ def test_what_is_left_of_production_stays_productions(aws: FakeAws) -> None:
     assert prod.deployer.is_prod() is False
     prod.destroy()
     assert prod.deployer.is_prod() is False
+
+
+def test_what_a_package_has_to_say_is_said_by_plan_and_deploy(shop: Shop, aws: FakeAws) -> None:
+    """That it has no byte code, and what was left out of it: once, also where it is made twice."""
+    shop.notes = ("there is no Python 3.14 on this machine",)
+    assert shop.notes[0] in shop.plan().steps
+    aws.fail("HandlerPackFunction", "create", "no")
+    with pytest.raises(DeployFailed):
+        shop.deploy()
+    aws.mend()
+    assert shop.status() == "ROLLBACK_COMPLETE"
+    watcher = Watching()
+    shop.deploy(watcher=watcher)
+    assert watcher.said.count("note: there is no Python 3.14 on this machine") == 1
+    watcher = Watching()
+    assert not shop.deploy(watcher=watcher).is_changed
+    assert watcher.said == ["note: there is no Python 3.14 on this machine"]
+
+
+def test_destroying_what_is_not_there_says_so(shop: Shop) -> None:
+    shop.deploy(app_of(buckets=("files",)))
+    watcher = Watching()
+    app = app_of(buckets=("files",))
+    shop.destroy("orders", app=app, watcher=watcher)
+    assert watcher.said == ["deleting table shop-dev-orders and all that is in it"]
+    watcher = Watching()
+    done = shop.destroy("orders", app=app, watcher=watcher)
+    assert watcher.said == ["there is no stack shop-dev", "table shop-dev-orders is not there"]
+    assert done.deleted == ()
