@@ -22,7 +22,9 @@ def find_packager(target: str) -> Packager:
     """The adapter of a provider as one that makes packages. Raises ConfigurationError."""
     adapter: object = find_adapter(target)
     if not isinstance(adapter, Packager):
-        raise ConfigurationError(f"the adapter for {target} makes no packages yet", hint="there are packages for: aws")
+        raise ConfigurationError(
+            f"the adapter for {target} makes no packages yet", hint="there are packages for: aws, gcp"
+        )
     return adapter
 
 

@@ -16,6 +16,8 @@ from .render import Output
 P = ParamSpec("P")
 R = TypeVar("R")
 STAGE = Pattern(r"[a-z][a-z0-9]{0,15}")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+"""What portable runs on, of which a provider may lack some."""
 
 
 class Misuse(InvalidArgument):
@@ -85,6 +87,13 @@ def stage_named(_context: click.Context, _option: click.Parameter, value: str | 
             f"stage {value!r} is not 1-16 lower-case letters and digits, a letter first",
             hint="for instance dev, staging or prod",
         )
+    return value
+
+
+def python_named(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """A Python that portable runs on: known before anybody is asked. Raises Misuse."""
+    if value is not None and value not in PYTHONS:
+        raise Misuse(f"portable runs on no Python {value!r}", hint=f"one of {', '.join(PYTHONS)}")
     return value
 
 

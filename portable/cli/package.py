@@ -12,7 +12,7 @@ from portable.capabilities import PROVIDERS
 from .check import FAILED, describe
 from .importing import Importing
 from .making import PROD, Described, Recipe, chosen, find_packager, settings_for, uncollected
-from .options import Misuse, common, path_argument, stage_named
+from .options import Misuse, common, path_argument, python_named, stage_named
 from .project import AppFailure, find_project, resolved
 from .render import Output, columns, escape
 
@@ -27,7 +27,9 @@ from .render import Output, columns, escape
 @click.option(
     "--arch", type=click.Choice(("arm64", "x86_64")), help="The processor (default: the provider's cheapest)."
 )
-@click.option("--python", metavar="3.X", help="The Python that it runs on (default: a current one).")
+@click.option(
+    "--python", metavar="3.X", callback=python_named, help="The Python that it runs on (default: a current one)."
+)
 @click.option("--prod/--no-prod", "prod", default=None, help="Whether it is production (default: by its name).")
 @click.option("--refresh", is_flag=True, help="Resolve dependencies anew.")
 @common

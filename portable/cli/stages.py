@@ -15,7 +15,7 @@ from portable.errors import LoadError
 from .app_names import is_name, name_in_project_file, name_in_source
 from .check import describe
 from .making import PROD, Recipe, chosen, find_packager, found, settings_for
-from .options import Misuse, find_deploys, stage_named
+from .options import Misuse, find_deploys, python_named, stage_named
 from .project import find_project, load_described, load_manifest
 from .render import Output, columns, escape, paint
 
@@ -51,7 +51,12 @@ def making_options(function: Callable[P, R]) -> Callable[P, R]:
             default=None,
             help="Whether it is production (default: as deployed or named).",
         ),
-        click.option("--python", metavar="3.X", help="The Python that it runs on (default: a current one)."),
+        click.option(
+            "--python",
+            metavar="3.X",
+            callback=python_named,
+            help="The Python that it runs on (default: a current one).",
+        ),
         click.option("--arch", type=click.Choice(("arm64", "x86_64")), help="The processor (default: the cheapest)."),
     ):
         function = option(function)

@@ -18,7 +18,7 @@ from portable.errors import ConfigurationError
 from .archive import Entry, entry, sha256
 from .bytecode import Interpreter, Source, compile_sources, find_uv
 from .cache import Kept, key_of
-from .requirements import OURS, Requirements, name_of, normalised
+from .requirements import OURS, Requirements, name_of, normalised, toml_of
 from .sbom import Component, component_of
 
 PLATFORMS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
@@ -130,7 +130,7 @@ def resolve(root: Path, requirements: Requirements, place: Path, python: str, ar
         )  # fmt: skip
         lock = tomllib.loads(file.read_text(encoding="utf-8"))
     elif requirements.kind == "pylock.toml":
-        lock = tomllib.loads(requirements.lock)
+        lock = toml_of(requirements.lock, requirements.kind)
     have = {normalised(one["name"]) for one in lock.get("packages", [])}
     missing = [line for line in requirements.lines if name_of(line) not in have] if lock else requirements.lines
     if not missing:
@@ -145,6 +145,7 @@ def resolve(root: Path, requirements: Requirements, place: Path, python: str, ar
         "pip", "compile", str(place / "wanted.in"), "--overrides", str(place / "never.txt"),
         "--constraints", str(place / "locked.txt"), "--format", "pylock.toml",
         "--output-file", str(file), "--no-header", *_platform(python, architecture),
+        wanted=place / "wanted.in", shown=requirements.kind if requirements.kind != "none" else "what portable adds",
     )  # fmt: skip
     found = tomllib.loads(file.read_text(encoding="utf-8"))
     others = [one for one in found.get("packages", []) if normalised(one["name"]) not in have]
@@ -156,7 +157,7 @@ def locked_versions(requirements: Requirements) -> list[str]:
     if requirements.kind != "uv.lock":
         return []
     versions: dict[str, set[str]] = {}
-    for one in tomllib.loads(requirements.lock).get("package", []):
+    for one in toml_of(requirements.lock, requirements.kind).get("package", []):
         if "version" in one and "registry" in one.get("source", {}):
             versions.setdefault(one["name"], set()).add(one["version"])
     return [f"{name}=={found.pop()}" for name, found in sorted(versions.items()) if len(found) == 1 and name != OURS]
@@ -185,18 +186,27 @@ def _platform(python: str, architecture: str) -> list[str]:
     return ["--only-binary", ":all:", "--python-version", python, "--python-platform", PLATFORMS[architecture]]
 
 
-def _uv(root: Path, *arguments: str) -> None:
-    """Runs uv in the project's folder, whose configuration of indexes counts. Raises ConfigurationError."""
+def _uv(root: Path, *arguments: str, wanted: Path | None = None, shown: str = "") -> None:
+    """Runs uv in the project's folder, whose configuration of indexes counts. Raises ConfigurationError.
+
+    `wanted` is a file of ours, which messages call `shown`: nobody finds it any more when it is told of.
+    """
     uv = find_uv()
     if uv is None:
         raise ConfigurationError("there is no uv, which resolves dependencies", hint="pip install uv")
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "UV_PYTHON")}
-    done = subprocess.run(
-        [uv, *arguments, "--quiet", "--color", "never"],
-        cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [uv, *arguments, "--quiet", "--color", "never"],
+            cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise ConfigurationError(
+            f"uv has not found what the app needs within {SECONDS // 60} minutes",
+            hint="see whether the package index answers: UV_INDEX_URL, or [tool.uv] of pyproject.toml",
+        ) from error
     if done.returncode != 0:
-        raise failed(done.stderr)
+        raise failed(done.stderr.replace(str(wanted), shown) if wanted is not None else done.stderr)
 
 
 def failed(said: str) -> ConfigurationError:

@@ -54,7 +54,7 @@ def read_requirements(root: Path, extra: Iterable[str] = ()) -> Requirements:
     added = tuple(sorted(extra))
     for kind in ("uv.lock", "pylock.toml"):
         if (root / kind).is_file():
-            return Requirements(kind, added, (root / kind).read_text(encoding="utf-8"), settings)
+            return Requirements(kind, added, _text(root / kind), settings)
     if (root / "requirements.txt").is_file():
         return Requirements("requirements.txt", (*_lines(root / "requirements.txt"), *added), "", settings)
     if (root / "pyproject.toml").is_file():
@@ -63,17 +63,31 @@ def read_requirements(root: Path, extra: Iterable[str] = ()) -> Requirements:
 
 
 def _settings(root: Path) -> str:
-    parts = [(root / "uv.toml").read_text(encoding="utf-8")] if (root / "uv.toml").is_file() else []
+    parts = [_text(root / "uv.toml")] if (root / "uv.toml").is_file() else []
     if (root / "pyproject.toml").is_file():
         parts.append(repr(_project(root / "pyproject.toml").get("tool", {}).get("uv", {})))
     return "\n".join(parts)
 
 
-def _project(file: Path) -> dict[str, Any]:
+def _text(file: Path) -> str:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file} is not TOML: {error}", location=Location(str(file), 1)) from error
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{file.name} is not UTF-8 text: {error}", hint="write it anew as UTF-8", location=Location(str(file), 1)
+        ) from error
+
+
+def _project(file: Path) -> dict[str, Any]:
+    return toml_of(_text(file), str(file))
+
+
+def toml_of(text: str, file: str) -> dict[str, Any]:
+    """What is in a file. Raises ConfigurationError."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file} is not TOML: {error}", location=Location(file, 1)) from error
 
 
 def _declared(file: Path) -> tuple[str, ...]:
@@ -92,17 +106,26 @@ def _declared(file: Path) -> tuple[str, ...]:
     return wanted(cast("list[str]", found))
 
 
-def _lines(file: Path) -> tuple[str, ...]:
-    """The requirements of a file of pip's, with its continued lines joined. Options but `-r` are kept as they are."""
-    text = re.sub(r"\\\r?\n", " ", file.read_text(encoding="utf-8"))
+def _lines(file: Path, within: tuple[Path, ...] = ()) -> tuple[str, ...]:
+    """The requirements of a file of pip's, with its continued lines joined. Options but `-r` are kept as they are.
+
+    `within` are the files that have led here.
+    """
+    text = re.sub(r"\\\r?\n", " ", _text(file))
     found: list[str] = []
     for line in text.splitlines():
         stripped = re.sub(r"(^|\s)#.*$", "", line).strip()
         if re.match(r"(-r|--requirement)[ =]", stripped):
             other = (file.parent / re.split(r"[ =]", stripped, maxsplit=1)[1].strip()).resolve()
-            if not other.is_file() or other == file.resolve():
-                raise ConfigurationError(f"{file.name} names {other.name}, which is not there")
-            found += _lines(other)
+            here = (*within, file.resolve())
+            if other in here or not other.is_file():
+                what = "leads back to itself" if other in here else "is not there"
+                raise ConfigurationError(
+                    f"{file.name} names {other.name}, which {what}",
+                    hint=f"the line is: {stripped}",
+                    location=Location(str(file), 1),
+                )
+            found += _lines(other, here)
         elif stripped:
             found.append(stripped)
     return wanted(found)

@@ -224,12 +224,13 @@ def test_an_interrupted_one_leaves_what_was_there(tmp_path: Path, monkeypatch: p
     ("options", "code", "said"),
     [
         (("--stage", "Dev!"), 2, "stage 'Dev!'"),
-        (("--python", "2.7"), 1, "no Python '2.7'"),
+        (("--python", "2.7"), 2, "no Python '2.7'"),
+        (("--python", "newest"), 2, "no Python 'newest'"),
         (("--arch", "mips"), 2, "mips"),
         (("--target", "azure"), 3, "azure"),
         (("--target", "moon"), 2, "moon"),
     ],
-    ids=["stage", "python", "arch", "no adapter", "no provider"],
+    ids=["stage", "python", "no version", "arch", "no adapter", "no provider"],
 )
 def test_what_the_provider_does_not_have_is_said(
     command: Command, write: Write, tmp_path: Path, options: tuple[str, str], code: int, said: str

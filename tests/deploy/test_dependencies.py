@@ -204,6 +204,52 @@ def test_a_pyproject_that_does_not_say_is_an_error(write: Write, text: str) -> N
         read_requirements(write({"pyproject.toml": text}))
 
 
+def test_a_requirement_that_is_none_is_told_by_the_file_that_has_it(write: Write, index: Path, tmp_path: Path) -> None:
+    project = write({"requirements.txt": "thing\nthis is not = a requirement\n"})
+    with pytest.raises(ConfigurationError, match=r"(?s)`requirements\.txt`.*this is not = a requirement") as caught:
+        installed(project, tmp_path / "cache")
+    assert "wanted.in" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"requirements.txt": "-r requirements.txt\n"}, "names requirements.txt, which leads back to itself"),
+        ({"requirements.txt": "-r a.txt", "a.txt": "-r b.txt", "b.txt": "-r a.txt"}, "b.txt names a.txt, which leads"),
+        ({"requirements.txt": "-r absent.txt\n"}, "requirements.txt names absent.txt, which is not there"),
+    ],
+    ids=["itself", "in a circle", "absent"],
+)
+def test_requirements_that_name_one_another_in_a_circle_are_an_error(
+    write: Write, files: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        read_requirements(write(files))
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "pyproject.toml", "uv.lock", "pylock.toml", "uv.toml"])
+def test_a_file_that_is_no_text_is_named(write: Write, name: str) -> None:
+    project = write({"app.py": ""})
+    (project / name).write_bytes(b"\xff\xfe thing")
+    with pytest.raises(ConfigurationError, match=rf"{name} is not UTF-8 text"):
+        read_requirements(project)
+
+
+@pytest.mark.parametrize("name", ["uv.lock", "pylock.toml"])
+def test_a_lock_that_is_no_toml_is_named(write: Write, index: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{name}") as caught:
+        installed(write({**declaring("thing"), name: "<<<<<<< HEAD\n"}), tmp_path / "cache")
+    assert caught.value.exit_code == 3
+
+
+def test_a_uv_that_never_ends_is_told(
+    write: Write, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portable.deploy.dependencies.SECONDS", 0.01)
+    with pytest.raises(ConfigurationError, match="uv has not found what the app needs"):
+        installed(write(declaring("thing")), tmp_path / "cache")
+
+
 def test_an_app_without_dependencies_asks_nobody(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert installed(write(declaring("portable-serverless")), tmp_path / "cache").contents == {}
