@@ -49,10 +49,11 @@ def diagnose_code(app: "App") -> list[Diagnostic]:
     # Functions that were made by a function of the app are known by what their closures hold.
     for piece in dict.fromkeys([*modules, *(one.piece for one in reached)]):
         found += _calls(piece)
-        found += (dropped(at(piece, node), f"the header {name!r} is read here") for node, name in dropped_reads(piece))
+        for node, name in dropped_reads(piece):
+            found += dropped(at(piece, node), f"the header {name!r} is read here")
     for who, handler in app.all_handlers().items():
         for name in dropped_parameters(handler):
-            found.append(dropped(handler.spec.location, f"{who} takes the header {name!r}"))
+            found += dropped(handler.spec.location, f"{who} takes the header {name!r}")
     for piece in modules:
         if isinstance(piece.node, ast.Module):
             found += (
@@ -70,9 +71,11 @@ def at(piece: Piece, node: ast.AST) -> Location:
     return Location(piece.file, getattr(node, "lineno", 1))
 
 
-def dropped(where: Location, what: str) -> Diagnostic:
-    cause = f"{what}, which never arrives on gcp: its server drops headers whose names have underscores"
-    return Diagnostic(HEADER, "warning", where, "gcp", cause, "a name with hyphens")
+def dropped(where: Location, what: str) -> Iterator[Diagnostic]:
+    for provider in PROVIDERS:
+        if missing(load_profile(provider), "underscored_headers") is not None:
+            cause = f"{what}, which never arrives on {provider}: its server drops headers whose names have underscores"
+            yield Diagnostic(HEADER, "warning", where, provider, cause, "a name with hyphens")
 
 
 def _calls(piece: Piece) -> Iterator[Diagnostic]:

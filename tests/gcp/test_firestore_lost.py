@@ -316,6 +316,20 @@ def test_documents_that_an_answer_leaves_out_are_not_taken_for_absent() -> None:
         assert kind_of(error) is Unavailable
 
 
+@pytest.mark.parametrize(("size", "wanted"), [(100, [100, 100, 50]), (200_000, [100, 41, 41, 41, 27])])
+def test_how_many_keys_are_asked_for_depends_on_how_large_the_items_before_were(size: int, wanted: list[int]) -> None:
+    def sized(asked: Asked) -> Reply:
+        found = [stored(asked, "x", position=position) for position in range(len(asked.json["documents"]))]
+        for one in found:
+            one["fields"]["m"]["mapValue"]["fields"]["n"] = {"integerValue": str(size)}
+        return answer([{"found": one} for one in found])
+
+    with scripted(*[sized] * len(wanted)) as (clients, script):
+        found = table_of(clients).batch_get([("p", f"{number:03}") for number in range(250)])
+        assert [one.sk for one in found] == [f"{number:03}" for number in range(250)]
+        assert [len(asked.json["documents"]) for asked in script.asked] == wanted
+
+
 def test_a_query_that_breaks_off_with_an_error_is_asked_again() -> None:
     def broken(asked: Asked) -> Reply:
         return answer([{"error": {"code": 503, "status": "UNAVAILABLE", "message": "so it is"}}])

@@ -106,6 +106,11 @@ def test_routes_answer_under_functions_framework_as_everywhere(stage: ShopStage)
     answer, body = served.ask("HEAD", "/favicon.ico")
     assert (answer.status, answer.headers["content-length"], body) == (200, "7", b"")
     assert served.ask("POST", "/echo/a", headers, b"x" * (4 * 1024 * 1024 + 1))[0].status == 413
+    # gunicorn drops what it could not tell from `user-agent`: http_front.py does the same for tests.
+    asked = {"user_agent": "other", "user-agent": "test"}
+    assert json.loads(served.ask("POST", "/echo/a", asked)[1])["agent"] == "test"
+    # The handler asks for one that never arrived.
+    assert served.ask("POST", "/echo/a", {"user_agent": "other"})[0].status == 500
     # Everybody may call it: it takes no deliveries.
     assert served.ask("POST", "/", {"x-cloudtasks-queuename": stage.names.queue("work")}, b"{}")[0].status == 404
 

@@ -203,11 +203,15 @@ class TableReads:
         return found, start
 
     def batch_get(self, keys: list[tuple[str, str]]) -> list[StoredItem]:
+        """An answer has no limit of bytes here either: how many are asked for at once depends on those before."""
         now = self._second()
         names = [self._name(pk, sk) for pk, sk in keys]
-        return [
-            stored_item(found)
-            for start in range(0, len(names), BATCH_GET)
-            for found in self._read_all(names[start : start + BATCH_GET]).values()
-            if not is_expired(found, now)
-        ]
+        found: list[StoredItem] = []
+        start = size = 0
+        while start < len(names):
+            count = BATCH_GET if not size else max(1, min(BATCH_GET, PAGE_BYTES * start // size))
+            read = self._read_all(names[start : start + count])
+            found += [stored_item(one) for one in read.values() if not is_expired(one, now)]
+            size += sum(map(size_of, read.values()))
+            start += count
+        return found

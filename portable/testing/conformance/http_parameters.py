@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
+from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple, NewType, Optional
 from urllib.parse import quote
 from uuid import UUID
@@ -11,6 +12,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from portable.app import App
+from portable.capabilities import PROVIDERS, load_profile
 from portable.context import Context
 from portable.errors import DeclarationError
 from portable.http import Request
@@ -251,6 +253,32 @@ class HttpParameterConformance:
                 ["header", "X-Api.Token"],
                 ["cookie", "SESSION.id"],
             ]
+        assert read is not None
+
+    def test_a_header_with_an_underscore_arrives_as_it_is_declared_and_is_taken_for_no_other(
+        self, harness: Harness
+    ) -> None:
+        """A server that keeps headers as WSGI has them cannot tell `x_token` from `x-token`, and drops it therefore."""
+        app = App("conformance")
+
+        @app.get("/read")
+        def read(
+            request: Request,
+            own: str | None = Header("X-Api_Token", default=None),
+            other: str | None = Header("X-Api-Token", default=None),
+        ) -> list[str | None]:
+            return [own, other, request.headers.get("x-api_token"), request.headers.get("x-api-token")]
+
+        name = harness.adapter.name
+        arrives = name not in PROVIDERS or load_profile(name).capabilities["underscored_headers"].supported
+        own = "t" if arrives else None
+        with harness.running(app) as running:
+            asked = partial(running.request, "GET", "/read")
+            assert json_of(asked(headers=[("X-Api_Token", "t")])) == [own, None, own, None]
+            assert json_of(asked(headers=[("x-api-token", "p")])) == [None, "p", None, "p"]
+            both = [("X-Api_Token", "t"), ("X-Api-Token", "p")]
+            assert json_of(asked(headers=both)) == [own, "p", own, "p"]
+            assert json_of(asked(headers=both[::-1])) == [own, "p", own, "p"]
         assert read is not None
 
     def test_every_fault_of_every_parameter_is_listed_at_once_in_their_order(self, harness: Harness) -> None:

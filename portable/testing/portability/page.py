@@ -28,6 +28,7 @@ DIFFERENCES = {
     "expiry_events": "P3208",
     "hot_items": "P3209",
     "hot_objects": "P3210",
+    "underscored_headers": "P3211",
     "writable_sources": "P3304",
 }
 """Which finding of `portable check` tells of a capability that providers have or lack."""
