@@ -52,7 +52,7 @@ def imported(root: str, files: Iterable[str]) -> dict[str, Any]:
         if source is not None:
             trees[file] = source.tree
     found = imports_of(trees)
-    return {"direct": found.direct, "anywhere": sorted(found.anywhere)}
+    return {"direct": found.direct, "anywhere": sorted(found.anywhere), "later": found.later}
 
 
 def used(dispatcher: Dispatcher) -> set[str]:

@@ -8,7 +8,9 @@ All functions of an app are deployed from one zip: each imports the whole app, a
 which is not in it. docs/design/0011 has the reasons.
 """
 
+import os
 import re
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -131,6 +133,7 @@ def make_bundle(
         interpreter=interpreter, cache=cache, refresh=refresh, sure=sure,
     )  # fmt: skip
     check_imports(imports.direct, loaded, installed, half)
+    notes += unbrought(project.root, imports.later, found, installed, half)
     libraries = installed.contents
     if not asks_for_zones and not target.is_built_there:
         libraries = thinned(libraries, zones_of(manifest))
@@ -293,6 +296,20 @@ def thinned(contents: Contents, zones: Iterable[str]) -> dict[str, Entry]:
         kept |= {f"{ZONES}/zoneinfo/{'/'.join(folders[:count])}/__init__.py" for count in range(1, len(folders))}
     inside = f"{ZONES}/"
     return {name: one for name, one in contents.items() if not name.startswith(inside) or name in kept}
+
+
+def unbrought(
+    root: Path, later: Mapping[str, Location], found: ProjectFiles, installed: Installed, half: RuntimeHalf
+) -> list[str]:
+    """Notes on what functions of the app import and nothing brings. No errors: a layer may, or nobody calls them."""
+    own = {one.path.partition("/")[0].removesuffix(".py") for one in found.files}
+    there = own | installed.modules | half.provided | sys.stdlib_module_names
+    return [
+        f"{os.path.relpath(where.file, root)}:{where.line} imports {module!r} in a function, "
+        "and no dependency brings it"
+        for module, where in sorted(later.items())
+        if module not in there and module != "portable" and not module.startswith("portable_")
+    ]
 
 
 def check_imports(imports: Mapping[str, Location], loaded: Loaded, installed: Installed, half: RuntimeHalf) -> None:

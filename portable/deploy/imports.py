@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from portable.errors import Location
 
@@ -11,22 +11,25 @@ from portable.errors import Location
 class Imports(NamedTuple):
     """Top-level names of modules that the app's files import.
 
-    `direct` are those that are imported whenever the file is, and where first: not in a function or a try.
+    `direct` are those that are imported whenever the file is, and where first: not in a function or a try. `later` are
+    those that a function imports when it is called, and not in a try.
     """
 
     direct: dict[str, Location]
     anywhere: frozenset[str]
+    later: dict[str, Location]
 
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> "Imports":
         """As it was, from JSON."""
-        direct = {name: Location(*where) for name, where in value["direct"].items()}
-        return cls(direct, frozenset(value["anywhere"]))
+        direct, later = ({name: Location(*where) for name, where in value[key].items()} for key in ("direct", "later"))
+        return cls(direct, frozenset(value["anywhere"]), later)
 
 
 def imports_of(trees: Mapping[str, ast.Module]) -> Imports:
     """The imports of trees by the whole path of their file."""
-    return Imports(direct_imports(trees), frozenset(all_imports(trees)))
+    anywhere, later = all_imports(trees)
+    return Imports(direct_imports(trees), frozenset(anywhere), later)
 
 
 def parsed(root: Path, files: Iterable[str]) -> dict[str, ast.Module]:
@@ -51,19 +54,31 @@ def direct_imports(trees: Mapping[str, ast.Module]) -> dict[str, Location]:
     return found
 
 
-def all_imports(trees: Mapping[str, ast.Module]) -> set[str]:
-    """Top-level names that the app's files import anywhere."""
+def all_imports(trees: Mapping[str, ast.Module]) -> tuple[set[str], dict[str, Location]]:
+    """Top-level names that the app's files import anywhere; and those of functions that are not in a try, and where."""
     found: set[str] = set()
-    stack: list[ast.AST] = list(trees.values())
-    while stack:
-        node = stack.pop()
-        found.update(_imported(node))
-        # Nothing in an expression imports, and expressions are most of a file.
-        for name in BLOCKS:
-            stack += getattr(node, name, ())
-    return found
+    later: dict[str, Location] = {}
+    for file, tree in trees.items():
+        stack: list[tuple[ast.AST, bool, bool]] = [(tree, False, False)]
+        while stack:
+            node, is_later, is_tried = stack.pop()
+            for module in _imported(node):
+                found.add(module)
+                if is_later and not is_tried:
+                    # The last one that is met is the first one of its file.
+                    known = later.get(module)
+                    if known is None or known.file == file:
+                        later[module] = Location(file, cast("ast.stmt", node).lineno)
+            is_later = is_later or isinstance(node, FUNCTIONS)
+            is_tried = is_tried or isinstance(node, TRIES)
+            # Nothing in an expression imports, and expressions are most of a file.
+            for name in BLOCKS:
+                stack += [(inner, is_later, is_tried) for inner in getattr(node, name, ())]
+    return found, later
 
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+TRIES = (ast.Try, ast.TryStar)
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 """Fields of nodes that hold statements, or what holds them."""
 

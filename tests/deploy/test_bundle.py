@@ -14,7 +14,7 @@ from portable.deploy.archive import entry
 from portable.deploy.bundle import thinned
 from portable.deploy.imports import all_imports, direct_imports, parsed
 from portable.deploy.sizes import check_size, size_of
-from portable.errors import LimitExceeded
+from portable.errors import LimitExceeded, Location
 
 from .making import APP, NOTES, THIS, make_wheel, package, portable, zip_of
 
@@ -186,6 +186,33 @@ def test_what_the_app_imports_and_nothing_brings_is_told_with_its_line(
     assert portable("package", project, *options).returncode == 0
 
 
+def test_what_a_function_imports_and_nothing_brings_is_a_note_with_its_line(write: Write, tmp_path: Path) -> None:
+    """No error: nobody may call it. An import in a try has its own answer to what is not there."""
+    more = """
+def report():
+    if True:
+        import stray.inner
+    import boto3, json, own, portable
+    import stray
+
+class Other:
+    async def later(self):
+        try:
+            import optional
+        except ImportError:
+            import fallback
+"""
+    project = write({"app.py": APP_TEXT + more, "own.py": ""})
+    options = ("--target", "aws", "--stage", "dev", "--out", tmp_path / "out", "--arch", "x86_64", "--python", THIS)
+    done = portable("package", project, *options, "--json")
+    assert done.returncode == 0, done.stderr
+    line = (APP_TEXT + more).splitlines().index("        import stray.inner") + 1
+    assert json.loads(done.stdout)["notes"] == [
+        f"app.py:{line} imports 'stray' in a function, and no dependency brings it"
+    ]
+    assert f"note: app.py:{line} imports 'stray'" in done.stderr
+
+
 def test_secrets_get_neither_into_zips_nor_into_the_template_nor_into_what_is_said(
     write: Write, tmp_path: Path
 ) -> None:
@@ -263,7 +290,9 @@ def test_imports_in_functions_and_in_a_try_are_no_direct_ones(write: Write) -> N
         }
     )
     assert list(direct_imports(parsed(project, ["app.py", "broken.py"]))) == ["one", "three", "four"]
-    assert all_imports(parsed(project, ["app.py", "broken.py"])) == {"one", "three", "four", "nine", "ten"}
+    anywhere, later = all_imports(parsed(project, ["app.py", "broken.py"]))
+    assert anywhere == {"one", "three", "four", "nine", "ten"}
+    assert later == {"ten": Location(str(project / "app.py"), 9)}
 
 
 def test_a_bundle_after_edits_is_what_would_be_made_anew(
