@@ -23,8 +23,11 @@ def event_of(kind: str, handler: str, payload: str, now: float) -> dict[str, Any
     return {KEY: VERSION, "kind": kind, "handler": handler, "body": payload, "at": now}
 
 
-def answer(event: dict[str, Any], dispatcher: "Dispatches", seconds: float) -> dict[str, Any]:
-    """Runs what the event says; the Outcome. `seconds` are left to it. Raises MalformedEvent."""
+def answer(event: dict[str, Any], dispatcher: "Dispatches", seconds: float, now: float) -> dict[str, Any]:
+    """Runs what the event says; the Outcome. `seconds` are left to it. Raises MalformedEvent.
+
+    `now` is the function's own time: the clock of whoever sent the event may be wrong.
+    """
     kind, handler, body, at = (event.get(name) for name in ("kind", "handler", "body", "at"))
     if event[KEY] != VERSION or kind not in KINDS or not isinstance(handler, str) or not isinstance(body, str):
         raise MalformedEvent("this is no invocation that this version of portable knows")
@@ -37,7 +40,7 @@ def answer(event: dict[str, Any], dispatcher: "Dispatches", seconds: float) -> d
         body=body,
         attempt=1,
         enqueued_at=float(at),
-        deadline=float(at) + seconds,
+        deadline=now + seconds,
         traceparent="",
         attributes={},
         scheduled_at=float(at) if kind == "schedule" else None,

@@ -161,7 +161,8 @@ class Entry:
         if "portable-invoke" in event:
             from portable.direct import answer
 
-            return answer(event, self._dispatcher, context.get_remaining_time_in_millis() / 1000)
+            left = context.get_remaining_time_in_millis() / 1000
+            return answer(event, self._dispatcher, left, self._binding.clock.now())
         return deliveries.direct(event, context)
 
 

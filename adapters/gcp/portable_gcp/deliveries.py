@@ -103,7 +103,7 @@ class Deliveries:
             raise MalformedEvent(f"the request to {INVOKE} has no {KEY}")
         name = event.get("handler")
         timeout = next((one.timeout for one in self._listeners if one.name == name), 0)
-        return json.dumps(answer(event, self._dispatcher, float(timeout))).encode()
+        return json.dumps(answer(event, self._dispatcher, float(timeout), self._binding.clock.now())).encode()
 
     def _queue(self, listener: Listener) -> Queue:
         found = self._queues.get(listener.name)
