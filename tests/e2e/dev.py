@@ -25,6 +25,8 @@ DEADLINE = 60.0
 """Seconds that anything polled for may take: generous, since the machine may be busy with other tests."""
 POLL = 0.02
 PORTABLE = (sys.executable, "-P", "-m", "portable")
+PATIENCE = {"PYDEVD_UNBLOCK_THREADS_ON_VARIABLES_TIMEOUT": "-1"}
+"""Else a debugger that takes 3 seconds to show a variable, on a busy machine, lets threads run, and stops once more."""
 
 HELLO = """
 from portable import App
@@ -81,7 +83,7 @@ def environment(**changes: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     if "PYTHONPATH" in changes and "PYTHONPATH" in kept:
         changes = {**changes, "PYTHONPATH": os.pathsep.join((changes["PYTHONPATH"], kept["PYTHONPATH"]))}
-    return {**kept, "TERM": "xterm", "PYTHONUNBUFFERED": "1", **changes}
+    return {**kept, **PATIENCE, "TERM": "xterm", "PYTHONUNBUFFERED": "1", **changes}
 
 
 def portable(*arguments: object, cwd: Path | None = None, stdin: str = "", **variables: str) -> Done:
