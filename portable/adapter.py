@@ -162,7 +162,7 @@ class LocalServer(Protocol):
         ...
 
     def invoke(self, project: Project, data: Path, handler: str, payload: str) -> Outcome:
-        """Runs one handler now, through the running `portable dev` if there is one."""
+        """Runs one handler now where no console serves: see `Observes.serving`."""
         ...
 
     def replay(self, project: Project, data: Path, options: ReplayOptions) -> dict[str, Any]:
@@ -213,6 +213,13 @@ class Observes(Protocol):
 
     def console(self, data: Path) -> Console:
         """Raises NotFound if nothing was ever recorded in this data folder."""
+        ...
+
+    def serving(self, data: Path) -> Console | None:
+        """That of the `portable dev` which holds the folder, once it serves; None if none does, or it has none.
+
+        Raises ProjectConflict if something else holds the folder, Unavailable if it ends meanwhile.
+        """
         ...
 
 

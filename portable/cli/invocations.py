@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from .observing import SIGNS, console_at, moment, since, took
+from .observing import SIGNS, console_at, moment, require_handler, since, tell_unrecorded, took
 from .options import Misuse, app_option, common, data_option
+from .project import find_project
 from .render import Output, columns
 
 KINDS = ("http", "task", "topic", "schedule", "bucket", "table")
@@ -60,7 +61,11 @@ def command(
         "from": since(ago),
         "limit": limit,
     }
-    found: dict[str, Any] = console_at(path, data).get("invocations", wanted)
+    console = console_at(path, data)
+    found: dict[str, Any] = console.get("invocations", wanted)
+    if handler is not None and not found["items"]:
+        require_handler(console, find_project(path), handler)
+    tell_unrecorded(output, console)
     output.data(found, text(found["items"]))
 
 

@@ -4,13 +4,16 @@ import difflib
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
+from portable.adapter import Console
 from portable.codec import parse_json
 from portable.errors import PortableError
+from portable.invocation import Outcome
 
+from .observing import observes, recorded_as
 from .options import Misuse, app_option, common, data_option, find_deploys, local_server, place_of, place_options
 from .project import data_folder, find_project, load_manifest
 from .render import Output, escape, json_text, talk_on_stderr
@@ -34,8 +37,8 @@ def command(
 ) -> int:
     """Run the background handler NAME once, now, and print what it returns.
 
-    It runs against the data of `portable dev`, and inside it if it is running; with --target and --stage in the
-    deployed function.
+    It runs against the data of `portable dev`, and inside it if it is running, where it is recorded; with --target and
+    --stage in the deployed function.
     """
     place = place_of(target, stage, data)
     body = read_payload(payload)
@@ -44,20 +47,52 @@ def command(
     check_handler(manifest, name)
     if place is not None:
         deployer = find_deploys(place.target).deployer(manifest["app"]["name"], place.stage)
-        outcome = deployer.invoke(manifest, name, body)
+        done = done_of(deployer.invoke(manifest, name, body))
     else:
         folder = data_folder(project, data)
-        with talk_on_stderr():
-            outcome = local_server().invoke(project, folder, name, body)
-    value: Any = None if outcome.result is None else json.loads(outcome.result)
-    if outcome.traceback:
-        output.say(escape(outcome.traceback.rstrip()))
-    if outcome.error:
-        output.say(f"error: {name} {outcome.status}: {escape(outcome.error)}")
-    shown = {"handler": name, "status": outcome.status, "result": value, "error": outcome.error}
-    if output.as_json or outcome.status == "succeeded":
-        output.data(shown, json_text(value))
-    return 0 if outcome.status == "succeeded" else 1
+        console = observes().serving(folder)
+        if console is not None:
+            done = done_by(console, name, body)
+        else:
+            with talk_on_stderr():
+                done = done_of(local_server().invoke(project, folder, name, body))
+    if done.traceback:
+        output.say(escape(done.traceback.rstrip()))
+    if done.error:
+        output.say(f"error: {name} {done.status}: {escape(done.error)}")
+    if done.invocation is not None:
+        output.say(recorded_as(done.invocation))
+    shown = {
+        "handler": name,
+        "status": done.status,
+        "result": done.result,
+        "error": done.error,
+        "invocation": done.invocation,
+    }
+    if output.as_json or done.status == "succeeded":
+        output.data(shown, json_text(done.result))
+    return 0 if done.status == "succeeded" else 1
+
+
+class Done(NamedTuple):
+    """What came of it. `invocation` is its id where it is recorded on this machine."""
+
+    status: str
+    result: Any
+    error: str | None
+    traceback: str | None
+    invocation: str | None
+
+
+def done_of(outcome: Outcome) -> Done:
+    result: Any = None if outcome.result is None else json.loads(outcome.result)
+    return Done(outcome.status, result, outcome.error, outcome.traceback, None)
+
+
+def done_by(console: Console, name: str, body: str) -> Done:
+    """By the API of the `portable dev` that runs, as the console's own form does it."""
+    started = console.send("POST", f"functions/{name}/invoke", {"payload": json.loads(body)})
+    return Done(*(started[member] for member in ("outcome", "result", "error", "traceback", "invocation")))
 
 
 def read_payload(payload: str) -> str:

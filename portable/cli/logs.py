@@ -9,13 +9,16 @@ import click
 
 from portable.adapter import Console, LogLine
 
-from .observing import console_at, log_line, seconds
+from .observing import console_at, is_named, log_line, require_handler, seconds, tell_unrecorded
 from .options import Misuse, app_option, common, data_option, place_of, place_options
+from .project import find_project
 from .render import Output, escape
 from .stages import name_option, stage_of
+from .trace import TRACE_DIGITS, trace_of
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOCAL = ("level", "search", "trace")
+SINCE = "10m"
 MOST_WAITING = 5000
 """Lines, which are given as they arrived: by so many one may come later than those that were written after it."""
 
@@ -26,7 +29,7 @@ MOST_WAITING = 5000
 @data_option
 @place_options
 @name_option
-@click.option("--since", default="10m", metavar="DURATION", help="How far back: 30s, 10m, 2h, 7d (default: 10m).")
+@click.option("--since", metavar="DURATION", help="How far back: 30s, 2h, 7d (default: 10m; of a trace, all of it).")
 @click.option("--follow", is_flag=True, help="Go on with what comes, until interrupted.")
 @click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="This machine: this level and above.")
 @click.option("--search", metavar="TEXT", help="This machine: lines with this in them.")
@@ -40,7 +43,7 @@ def command(
     target: str | None,
     stage: str | None,
     app_name: str | None,
-    since: str,
+    since: str | None,
     follow: bool,
     level: str | None,
     search: str | None,
@@ -50,13 +53,21 @@ def command(
 
     With --json one JSON object a line.
     """
-    start = time.time() - seconds(since)
+    start = 0.0 if since is None and trace is not None else time.time() - seconds(since or SINCE)
     place = place_of(target, stage, data)
     wanted = {"handler": handler, "level": level and level.upper(), "q": search, "trace": trace}
     if place is None:
         if app_name is not None:
             raise Misuse("--name is of a deployed stage", hint="name it too: --target aws --stage dev")
-        local_logs(output, console_at(path, data), wanted, start, follow=follow)
+        console = console_at(path, data)
+        if handler is not None:
+            require_handler(console, find_project(path), handler)
+        if trace is not None and not (follow and len(trace) == TRACE_DIGITS):
+            # One that is followed by its whole id need not have begun.
+            wanted["trace"] = trace_of(console, trace)["trace_id"]
+        tell_unrecorded(output, console)
+        if not local_logs(output, console, wanted, start, follow=follow):
+            output.say("no line fits" + ("" if start == 0.0 else f" that was written in the last {since or SINCE}"))
         return
     for name, value in zip(LOCAL, (level, search, trace), strict=True):
         if value is not None:
@@ -69,8 +80,11 @@ def command(
             output.line(shown(line) if handler else shown(line, escape(line.function)))
 
 
-def local_logs(output: Output, console: Console, wanted: dict[str, str | None], start: float, *, follow: bool) -> None:
-    """What was recorded since `start`, the oldest first, then what comes: each line once, and none is missed."""
+def local_logs(output: Output, console: Console, wanted: dict[str, str | None], start: float, *, follow: bool) -> bool:
+    """What was recorded since `start`, the oldest first, then what comes: each line once, and none is missed.
+
+    Whether there was any, or what comes was waited for.
+    """
     # Connected before the first look, so that nothing falls in between; `status` comes at once.
     stream = console.events(("status", "log")) if follow else iter(())
     first = next(stream, None)
@@ -86,10 +100,11 @@ def local_logs(output: Output, console: Console, wanted: dict[str, str | None], 
         if page["next"] is None:
             break
     if first is None:
-        return
+        return last > 0
     for _, kind, log in stream:
         if kind == "log" and log["id"] > last and fits(log, wanted):
             tell(output, log, wanted)
+    return True
 
 
 def tell(output: Output, log: dict[str, Any], wanted: dict[str, str | None]) -> None:
@@ -100,7 +115,7 @@ def fits(log: dict[str, Any], wanted: dict[str, str | None]) -> bool:
     """As the API filters."""
     level, search = wanted["level"], wanted["q"]
     return (
-        wanted["handler"] in (None, log["handler"])
+        (wanted["handler"] is None or is_named(log["handler"], wanted["handler"]))
         and wanted["trace"] in (None, log["trace_id"])
         and (level is None or LEVELS.index(log["level"]) >= LEVELS.index(level))
         and (

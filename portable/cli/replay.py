@@ -1,14 +1,15 @@
-"""`portable replay FILE`: a recorded invocation again, in a debugger if wanted, or as a test."""
+"""`portable replay ID|FILE`: a recorded invocation again, in a debugger if wanted, or as a test."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-from portable.adapter import Project, ReplayOptions
+from portable.adapter import Console, Project, ReplayOptions
 from portable.errors import InvalidArgument, NotFound
 from portable.replay import (
     Difference,
@@ -16,6 +17,7 @@ from portable.replay import (
     ReplayFile,
     differences,
     filled,
+    from_document,
     observed_of,
     parse,
     pytest_text,
@@ -26,17 +28,20 @@ from portable.replay import (
 from portable.replay.files import document
 
 from .dev import port_of
+from .observing import invocation_named, log_line, observes, recorded_as
 from .options import Misuse, Occupied, app_option, common, data_option, local_server
 from .project import data_folder, find_project, load_manifest
 from .render import Output, escape, talk_on_stderr
 
+ID = re.compile(r"[0-9A-Za-z_:-]{4,200}", re.ASCII)
+"""As ids may look, and their beginnings; a file's name has mostly a dot in it."""
 PYTEST_SECONDS = 300
 SHOWN_CHARACTERS = 4000
 """Of an answer."""
 
 
 @click.command("replay")
-@click.argument("file", required=False)
+@click.argument("what", metavar="ID|FILE", required=False)
 @app_option
 @data_option
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Fill in or change a part of the request.")
@@ -46,7 +51,7 @@ SHOWN_CHARACTERS = 4000
 @common
 def command(
     output: Output,
-    file: str | None,
+    what: str | None,
     path: str | None,
     data: str | None,
     settings: tuple[str, ...],
@@ -54,24 +59,32 @@ def command(
     debug: str | None,
     save_test: str | None,
 ) -> int:
-    """Run the invocation in FILE (exported by the console; -: stdin) again, and show what differs.
+    """Run an invocation again, and show what differs: one by its ID, or that in FILE (exported before; -: stdin).
 
-    It runs in a process of its own, on the data of `portable dev`. Exit code 1: it has failed, again or newly.
+    It runs in the `portable dev` that runs, where it is recorded; without one, with --isolated, and with --debug, in a
+    process of its own. Exit code 1: it has failed, again or newly.
     """
     # `portable replay --debug FILE`: the port, or the name of the test, was left out.
-    if debug and file is None and not debug.isdecimal():
-        file, debug = debug, ""
-    if save_test and file is None:
-        file, save_test = save_test, ""
-    if file is None:
-        raise Misuse("FILE is missing", hint="export an invocation in the console, or GET /api/v1/invocations/ID/file")
-    found = filled(read(file), settings_of(settings))
+    if debug and what is None and not debug.isdecimal():
+        what, debug = debug, ""
+    if save_test and what is None:
+        what, save_test = save_test, ""
+    if what is None:
+        raise Misuse("ID or FILE is missing", hint="`portable invocations` lists ids; the console exports files")
     project = find_project(path)
+    folder = data_folder(project, data)
+    source = source_of(folder, what)
+    found = filled(source.file, settings_of(settings))
     if save_test is not None:
         return write_test(output, project, found, save_test)
     require_filled(found, with_state=isolated)
     manifest = load_manifest(project)
+    # What is only recorded does not say of which app; its data folder does.
+    found = found._replace(app=found.app or manifest["app"]["name"])
     check_fits(found, manifest, isolated=isolated)
+    console = None if isolated or debug is not None else recording_console(folder)
+    if console is not None:
+        return run_by(output, console, source, found, settings_of(settings))
     whole = document(found)
     options = ReplayOptions(
         whole["invocation"],
@@ -81,9 +94,60 @@ def command(
         output.say,
     )
     with talk_on_stderr():
-        again = local_server().replay(project, data_folder(project, data), options)
+        again = local_server().replay(project, folder, options)
     now = observed_of(again, again["calls"])
-    show(output, found, now, differences(found, now))
+    show(output, found, now, differences(found, now), None)
+    return 0 if now.outcome == "succeeded" else 1
+
+
+# What is run again
+
+
+class Source(NamedTuple):
+    """`id` where it is recorded on this machine, and was named by that."""
+
+    file: ReplayFile
+    id: str | None
+
+
+def source_of(folder: Path, what: str) -> Source:
+    """A file if there is one of that name, else a recorded invocation. Raises Misuse, NotFound, InvalidArgument."""
+    if what == "-" or Path(what).exists() or ID.fullmatch(what) is None:
+        return Source(read(what), None)
+    try:
+        console = observes().console(folder)
+        id = invocation_named(console, what)
+    except NotFound as error:
+        raise Misuse(f"there is no file {what}, and {error.message}", hint=error.hint) from error
+    return Source(from_document(console.get(f"invocations/{id}/file")), id)
+
+
+def recording_console(folder: Path) -> Console | None:
+    """The one by which it is run, and found afterwards; None where none serves, or records nothing."""
+    console = observes().serving(folder)
+    return console if console is not None and console.get("status")["is_recorded"] else None
+
+
+def run_by(output: Output, console: Console, source: Source, file: ReplayFile, settings: dict[str, str]) -> int:
+    """By the API of the `portable dev` that runs: recorded, and linked to what it repeats."""
+    if source.id is not None:
+        started = console.send("POST", f"invocations/{source.id}/replay", {"set": settings})
+    else:
+        started = console.send("POST", "replays", {"file": document(source.file), "set": settings})
+    id: str | None = started["invocation"]
+    if id is None:
+        # More came than is kept, say. What is known of it is how it ended.
+        output.say("it ran, and was not recorded: of what differs only the outcome is known")
+        now = Observed(started["outcome"], started["status"], started["error"], started["traceback"], None, 0.0)
+        found = [one for one in differences(file, now) if one.where in ("outcome", "status")]
+    else:
+        again = console.get(f"invocations/{id}")
+        now = observed_of(again, again["calls"])
+        found = differences(file, now)
+        for log in again["logs"]:
+            output.say(log_line(log, with_handler=False))
+        output.say(recorded_as(id))
+    show(output, file, now, found, id)
     return 0 if now.outcome == "succeeded" else 1
 
 
@@ -133,7 +197,7 @@ def check_fits(file: ReplayFile, manifest: dict[str, Any], *, isolated: bool) ->
         )
 
 
-def show(output: Output, file: ReplayFile, now: Observed, found: list[Difference]) -> None:
+def show(output: Output, file: ReplayFile, now: Observed, found: list[Difference], id: str | None) -> None:
     if now.traceback:
         output.say(escape(now.traceback.rstrip()))
     name = file.invocation.name or file.invocation.handler
@@ -157,6 +221,7 @@ def show(output: Output, file: ReplayFile, now: Observed, found: list[Difference
         "seconds": now.seconds,
         "response": None if now.response is None else {**now.response._asdict(), "headers": list(now.response.headers)},
         "calls": [call._asdict() for call in now.calls],
+        "invocation": id,
         "recorded": {
             "outcome": file.observed.outcome,
             "status": file.observed.status,

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from .observing import console_at, moment
+from .observing import UNRECORDED, console_at, moment, shown_path
 from .options import common, data_option, path_argument
 from .render import Output, escape
 
@@ -25,7 +25,7 @@ def command(output: Output, path: str | None, data: str | None) -> int:
 
 
 def text(status: dict[str, Any], link: str | None) -> str:
-    if not status.get("is_recorded", True):
+    if link is None and not status["is_recorded"]:
         return (
             f"an app runs at {status['api_url']}, where others are let in: without a console, and nothing is recorded\n"
             "  hint: start it with --console-exposed, or without --host"
@@ -40,9 +40,11 @@ def text(status: dict[str, Any], link: str | None) -> str:
         lines.append("nothing is served yet")
     if link is not None:
         lines.append(f"console  {link}")
+    if not status["is_recorded"]:
+        lines.append(UNRECORDED)
     error = status["import_error"]
     if error is not None:
-        place = f"{error['file']}:{error['line']}: " if error["file"] else ""
+        place = f"{shown_path(error['file'])}:{error['line']}: " if error["file"] else ""
         lines.append(f"what was saved does not import: {escape(place)}{escape(error['message'])}")
     elif status["last_reload"] is not None:
         reload = status["last_reload"]

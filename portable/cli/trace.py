@@ -87,23 +87,36 @@ def tree(
 ) -> list[tuple[str, dict[str, Any]]]:
     """What a span led to, below it; a span that names itself as its parent is shown once."""
     found: list[tuple[str, dict[str, Any]]] = []
-    for span in children.get(parent, ()):
+    siblings = children.get(parent, ())
+    repeated = {delivery_of(span) for span in siblings if attempt_of(span) > 1}
+    for span in siblings:
         if span["id"] in seen:
             continue
         seen.add(span["id"])
-        found.append((f"{'  ' * depth}{named(span)}", span))
+        found.append((f"{'  ' * depth}{named(span, is_repeated=delivery_of(span) in repeated)}", span))
         found += tree(children, span["id"], depth + 1, seen)
     return found
 
 
-def named(span: dict[str, Any]) -> str:
-    """With whose it is: what another process made, and which of the handlers of one topic."""
+def attempt_of(span: dict[str, Any]) -> int:
+    attempt: int = span["attributes"].get("portable.attempt", 1)
+    return attempt
+
+
+def delivery_of(span: dict[str, Any]) -> tuple[str, str, Any]:
+    """Which spans below one parent are attempts of the same."""
+    return span["kind"], span["handler"], span["attributes"].get("messaging.message.id")
+
+
+def named(span: dict[str, Any], *, is_repeated: bool) -> str:
+    """With whose it is: what another process made, and which of the handlers of one topic. Of several attempts each
+    has its number.
+    """
     name = escape(span["name"])
     if span["kind"] == "external":
         return f"{escape(span['service'])}: {name}"
-    attempt: int = span["attributes"].get("portable.attempt", 1)
     if span["kind"] in ("task", "topic", "schedule", "bucket", "table"):
-        name += f" {escape(span['handler'])}" + (f", attempt {attempt}" if attempt > 1 else "")
+        name += f" {escape(span['handler'])}" + (f", attempt {attempt_of(span)}" if is_repeated else "")
     return name
 
 

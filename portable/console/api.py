@@ -5,7 +5,6 @@ Runs on threads: every method may wait for the database, or for whatever runs th
 
 import base64
 import binascii
-import json
 import re
 import time
 from collections.abc import Callable
@@ -16,18 +15,7 @@ from portable.codec import parse_json
 from portable.cost import estimate
 from portable.cost.values import value_of
 from portable.errors import InvalidArgument, NotFound
-from portable.identifiers import NOBODY, new_ids
-from portable.replay import (
-    ReplayFile,
-    differences,
-    dumps,
-    filled,
-    observed_of,
-    pytest_text,
-    redacted_paths,
-    replay_file,
-    saved_test_name,
-)
+from portable.replay import redacted_paths, replay_file
 
 from . import figures
 from .access import Access
@@ -36,6 +24,7 @@ from .description import Description, kind_of, trigger_text
 from .plain import is_object
 from .reading import Filters, Item, Reading
 from .routes import Call, Route, Routes
+from .runs import Runs, present
 from .shapes import document
 from .store import Event, Store
 
@@ -44,14 +33,9 @@ DAY = 86400.0
 MOST_HOURS = 366 * 24
 MONTH_SECONDS = 10.0
 """How old the estimate on the overview may be."""
-APPEARS_SECONDS = 3.0
-"""How long an invocation that was started here is waited for until it is recorded."""
 PREVIEW_BYTES = 1024 * 1024
 FIRES = 5
 IDENTIFIER = re.compile(r"[0-9a-f]{16}")
-HOP_HEADERS = frozenset(
-    ("connection", "content-length", "host", "keep-alive", "te", "traceparent", "transfer-encoding", "upgrade")
-)
 
 
 class Api:
@@ -77,6 +61,7 @@ class Api:
         self._clock = clock
         self._month_is_of: float | None = None
         self._month_value: Item | None = None
+        self.runs: Runs = Runs(reading, backend, write, version)
         self.routes: Routes = Routes(self._table())
 
     def _table(self) -> tuple[Route, ...]:
@@ -89,14 +74,28 @@ class Api:
             Route("GET", "overview", self.overview, "Overview", query=("service", "outcome", *window)),
             Route("GET", "invocations", self.invocations, "Invocations", query=(*invocation, *pages)),
             Route("GET", "invocations/{id}", self.invocation, "Invocation"),
-            Route("POST", "invocations/{id}/replay", self.replay, "Started", "Replay", summary="Run it again"),
             Route(
-                "GET", "invocations/{id}/difference", self.difference, "Comparison", summary="Of a replay to its first"
+                *("POST", "invocations/{id}/replay", self.runs.replay, "Started", "Replay"),
+                summary="Run it again",
+                is_long=True,
             ),
-            Route("GET", "invocations/{id}/file", self.file, "Document", summary="For `portable replay FILE`"),
-            Route("GET", "invocations/{id}/test", self.test, "Test", summary="A pytest that repeats it"),
-            Route("POST", "invocations/{id}/test", self.test, "Test", "Fill", summary="The same, filled in"),
-            Route("POST", "requests", self.request, "Started", "Request", summary="Send a request to the app"),
+            Route(
+                *("POST", "replays", self.runs.replay_of_file, "Started", "ReplayFile"),
+                summary="Run what a replay file has again",
+                is_long=True,
+            ),
+            Route(
+                *("GET", "invocations/{id}/difference", self.runs.difference, "Comparison"),
+                summary="Of a replay to its first",
+            ),
+            Route("GET", "invocations/{id}/file", self.runs.file, "Document", summary="For `portable replay FILE`"),
+            Route("GET", "invocations/{id}/test", self.runs.test, "Test", summary="A pytest that repeats it"),
+            Route("POST", "invocations/{id}/test", self.runs.test, "Test", "Fill", summary="The same, filled in"),
+            Route(
+                *("POST", "requests", self.runs.request, "Started", "Request"),
+                summary="Send a request to the app",
+                is_long=True,
+            ),
             Route("GET", "traces", self.traces, "Transactions", query=(*invocation, *pages)),
             Route("GET", "traces/{id}", self.trace, "Trace"),
             Route("GET", "logs", self.logs, "Logs", query=("level", "q", "handler", "trace", "after", *window, *pages)),
@@ -105,7 +104,11 @@ class Api:
             Route("POST", "issues/{id}/mute", self.mute, "Issue", "Mute", summary="Hide it, or show it again"),
             Route("GET", "map", self.map, "Map"),
             Route("GET", "functions", self.functions, "Functions"),
-            Route("POST", "functions/{handler}/invoke", self.invoke, "Started", "Invoke", summary="Run it once, now"),
+            Route(
+                *("POST", "functions/{handler}/invoke", self.runs.invoke, "Started", "Invoke"),
+                summary="Run it once, now",
+                is_long=True,
+            ),
             Route("GET", "schedules", self.schedules, "Schedules"),
             Route("POST", "schedules/{handler}/run", self.run_schedule, "Done", "Nothing"),
             Route("POST", "schedules/{handler}/pause", self.pause_schedule, "Done", "Nothing"),
@@ -150,6 +153,7 @@ class Api:
             "last_reload": None,
             "import_error": None,
             "is_running": False,
+            "is_recorded": True,
             **self.backend.status(),
             "services": self.reading.services(),
             "console_version": self._version,
@@ -296,123 +300,6 @@ class Api:
             "line": handler["location"]["line"],
         }
 
-    def invoke(self, call: Call) -> Item:
-        handler = call.parameters[0]
-        found = present(self.backend.described().handlers.get(handler), "handler", handler)
-        if kind_of(found) == "http":
-            raise InvalidArgument(f"{handler} answers HTTP", hint="send a request to it: see the API explorer")
-        traceparent = new_ids()[1]
-        payload = json.dumps(call.body.get("payload"), ensure_ascii=False)
-        outcome = self.backend.invoke(handler, payload, traceparent)
-        return {
-            "invocation": self._appeared(traceparent[3:35]),
-            "outcome": outcome["status"],
-            "error": outcome.get("error"),
-            "result": None if outcome.get("result") is None else json.loads(outcome["result"]),
-        }
-
-    def _appeared(self, trace: str) -> str | None:
-        """The invocation that began a trace, as soon as it is recorded."""
-        ends = time.monotonic() + APPEARS_SECONDS
-        while True:
-            rows = self.reading.rows(
-                "SELECT span FROM invocations WHERE trace = ? AND parent IN ('', ?) ORDER BY started, n LIMIT 1",
-                (trace, NOBODY),
-            )
-            if rows or time.monotonic() > ends:
-                return rows[0][0] if rows else None
-            time.sleep(0.02)
-
-    def replay(self, call: Call) -> Item:
-        """Runs an invocation again: with `request` as it was edited, else as it was; `set` fills in what was redacted.
-
-        Raises InvalidArgument, naming every path, while something of it is redacted still.
-        """
-        id = call.parameters[0]
-        original = present(self.reading.invocation(id), "invocation", id)
-        traceparent = new_ids()[1]
-        again = self._again(original, call).invocation
-        if again.request is not None:
-            sent = again.request
-            request = {**sent._asdict(), "target": f"{sent.method} {sent.target}"}
-            outcome = self.backend.request(*http_request(request, traceparent))
-            result: Item = {"outcome": "failed" if outcome["status"] >= 500 else "succeeded", "error": None}
-        else:
-            assert again.delivery is not None
-            found = self.backend.invoke(original["handler"], again.delivery.body, traceparent)
-            result = {"outcome": found["status"], "error": found.get("error")}
-        new = self._appeared(traceparent[3:35])
-        if new is not None:
-            self._write(lambda store: store.replayed(new, id))
-        return {"invocation": new, "result": None, **result}
-
-    def _again(self, original: Item, call: Call) -> ReplayFile:
-        """What is to be run. Raises InvalidArgument if it is not known whole."""
-        recorded, edited = original["request"], call.field("request", dict, optional=True)
-        if recorded is None and edited is None:
-            raise InvalidArgument("the request was not kept", hint="edit one, and run that")
-        request: Item = {"body": "", "size": 0, "content_type": "", "headers": [], **(recorded or {}), **(edited or {})}
-        if recorded is None or request["body"] != recorded["body"]:
-            # A body that was edited is whole.
-            request["size"] = len(str(request["body"]).encode("utf-8", "surrogatepass"))
-        file = self._file_of({**original, "request": request}, call)
-        if file.invocation.is_cut:
-            raise InvalidArgument("only the beginning of the request was kept", hint="edit it, and run that")
-        needed = redacted_paths(file)
-        if needed:
-            raise InvalidArgument(f"redacted, and needed: {', '.join(needed)}", hint="give their values in `set`")
-        return file
-
-    def _file_of(self, invocation: Item, call: Call) -> ReplayFile:
-        """Raises InvalidArgument for a `set` that fits nothing, and for a request that is none."""
-        settings: Item = call.field("set", dict, optional=True) or {}
-        if not all(value is None or type(value) is str for value in settings.values()):
-            raise InvalidArgument("the values of `set` are texts", hint="null leaves a header out")
-        try:
-            file = replay_file(invocation, app=self.backend.described().name, portable=self._version)
-            if file.invocation.request is not None:
-                file.invocation.request.content()
-        except (ValueError, TypeError) as error:
-            raise InvalidArgument("`request` is no Payload", hint="see /api/v1/schema") from error
-        return filled(file, settings)
-
-    def difference(self, call: Call) -> Item:
-        """What a replay did otherwise than the invocation that it repeats. Raises NotFound if it repeats none."""
-        id = call.parameters[0]
-        now = present(self.reading.invocation(id), "invocation", id)
-        if now["replay_of"] is None:
-            raise NotFound(f"{id} repeats no other invocation")
-        first = present(self.reading.invocation(now["replay_of"]), "invocation", now["replay_of"])
-        file = replay_file(first, app=self.backend.described().name, portable=self._version)
-        found = differences(file, observed_of(now, now["calls"]))
-        return {"first": first["id"], "items": [one._asdict() for one in found]}
-
-    def request(self, call: Call) -> Item:
-        traceparent = new_ids()[1]
-        call.field("target", str)
-        outcome = self.backend.request(*http_request(call.body, traceparent))
-        return {
-            "invocation": self._appeared(traceparent[3:35]),
-            "outcome": "failed" if outcome["status"] >= 500 else "succeeded",
-            "error": None,
-            "result": None,
-        }
-
-    def _replay_file(self, call: Call) -> ReplayFile:
-        return self._file_of(
-            present(self.reading.invocation(call.parameters[0]), "invocation", call.parameters[0]), call
-        )
-
-    def file(self, call: Call) -> Item:
-        found: Item = json.loads(dumps(self._replay_file(call)))
-        return found
-
-    def test(self, call: Call) -> Item:
-        """Raises InvalidArgument while something of it is redacted; `set` fills it in."""
-        found = self._replay_file(call)
-        module, attribute = self.backend.module()
-        return {"name": saved_test_name(found), "text": pytest_text(found, module=module, attribute=attribute)}
-
     def openapi(self, _: Call) -> Item:
         return self.backend.openapi()
 
@@ -518,12 +405,6 @@ def whole(items: list[Item]) -> Item:
     return {"items": items, "next": None}
 
 
-def present(found: Item | None, what: str, name: str) -> Item:
-    if found is None:
-        raise NotFound(f"there is no {what} {name}", hint="it may be older than what is kept")
-    return found
-
-
 def texts(values: list[Any]) -> list[str]:
     """Raises InvalidArgument."""
     if len(values) > 1000 or any(type(value) is not str for value in values):
@@ -539,28 +420,6 @@ def example_of(schema: Item | None) -> Any:
 
     found = example(schema, schema.get("$defs", {}))
     return found[0] if found is not None else None
-
-
-def http_request(request: Item, traceparent: str) -> tuple[str, str, list[tuple[str, str]], bytes]:
-    """What was recorded of a request, as it is sent again. Raises InvalidArgument."""
-    method, _, target = str(request.get("target", "")).partition(" ")
-    if not re.fullmatch(r"[A-Z]{1,16}", method) or not re.fullmatch(r"/[\x21-\x22\x24-\x7e]*", target):
-        raise InvalidArgument("`target` is no method and path", hint="for instance GET /notes/5")
-    body = str(request.get("body") or "")
-    try:
-        data = base64.b64decode(body, validate=True) if request.get("encoding") == "base64" else body.encode()
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise InvalidArgument("`body` is neither text nor base64") from error
-    headers: list[tuple[str, str]] = []
-    pairs: list[Any] = request.get("headers") or []
-    for pair in pairs:
-        name, value = str(pair[0]), str(pair[1])
-        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value.isprintable():
-            raise InvalidArgument(f"{name!r} is no header")
-        if name.lower() not in HOP_HEADERS:
-            headers.append((name, value))
-    headers.append(("traceparent", traceparent))
-    return method, target, headers, data
 
 
 def parsed(body: bytes) -> dict[str, Any]:

@@ -1,10 +1,19 @@
 """What the console asks of whatever runs the app. The local runtime implements it; tests and samples have their own."""
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 from .description import Description
 
 Item = dict[str, Any]
+
+
+class Again(NamedTuple):
+    """What a delivery that is repeated has beside its payload."""
+
+    attempt: int
+    attributes: Mapping[str, str]
+    scheduled_at: float | None
 
 
 class Backend(Protocol):
@@ -14,7 +23,7 @@ class Backend(Protocol):
     """
 
     def status(self) -> Item:
-        """app, stage, pid, started_at, api_url, watched_files, last_reload, import_error, is_running."""
+        """app, stage, pid, started_at, api_url, watched_files, last_reload, import_error, is_running, is_recorded."""
         ...
 
     def described(self) -> Description:
@@ -35,8 +44,11 @@ class Backend(Protocol):
 
     # Running things
 
-    def invoke(self, handler: str, payload: str, traceparent: str) -> Item:
-        """Runs a background handler once, beside its queue: status, result, error, traceback. `payload` is JSON."""
+    def invoke(self, handler: str, payload: str, traceparent: str, again: Again | None = None) -> Item:
+        """Runs a background handler once, beside its queue: status, result, error, traceback. `payload` is JSON.
+
+        It is a first attempt, made now, unless `again` says otherwise.
+        """
         ...
 
     def request(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> Item:

@@ -19,6 +19,7 @@ from portable.cost import Traffic, per_million
 from portable.cost.reading import read_traffic
 from portable.errors import InvalidArgument, Unavailable
 from portable.records import KINDS
+from portable.replay import Invoked
 
 from .description import Description
 from .spans import CALLS, FOREIGN, INVOCATIONS, call_span, foreign_span, invocation_span, shown_name
@@ -244,6 +245,16 @@ class Reading:
             "replays": [{"id": found[0], "started_at": found[1], "outcome": found[2]} for found in replays],
             "replay_of": original[0][0] if original else None,
         }
+
+    def recorded(self, invoked: Invoked) -> str | None:
+        """The invocation that a replay file was made of; None if it is not recorded here, or not any more."""
+        at = invoked.started_at
+        rows = self.rows(
+            "SELECT span FROM invocations WHERE started BETWEEN ? AND ? AND request_id = ? AND kind = ? "
+            "AND handler = ? AND attempt = ? ORDER BY abs(started - ?) LIMIT 1",
+            (at - 1, at + 1, invoked.id, invoked.kind, invoked.handler, invoked.attempt, at),
+        )
+        return rows[0][0] if rows else None
 
     # Traces
 

@@ -72,6 +72,8 @@ class Route(NamedTuple):
     is_open: bool = False
     """It needs no cookie: it is where one gets it."""
     summary: str = ""
+    is_long: bool = False
+    """It waits for a handler, for as long as that takes: what only reads must not wait for it."""
 
 
 class Routes:

@@ -140,6 +140,7 @@ SHAPES: dict[str, Shape] = {
         issues=COUNT,
         providers=array(TEXT),
         is_running=TRUTH,
+        is_recorded=TRUTH,
     ),
     "Totals": TOTALS,
     "Mark": record(id=COUNT, kind=TEXT, at=TIME, text=TEXT, seconds=maybe(NUMBER)),
@@ -276,6 +277,9 @@ SHAPES: dict[str, Shape] = {
     "Functions": listed("Function"),
     "Invoke": open_record([], payload=ANY),
     "Replay": open_record([], request={"type": "object", "description": "a Payload, edited"}, set=FILLED),
+    "ReplayFile": open_record(
+        ["file"], file={"type": "object", "description": "a replay file: see docs/replay.schema.json"}, set=FILLED
+    ),
     "Fill": open_record(["set"], set=FILLED),
     "Request": open_record(
         ["target"],
@@ -286,7 +290,10 @@ SHAPES: dict[str, Shape] = {
     ),
     "Comparison": record(first=SPAN, items=array(record(where=TEXT, recorded=ANY, now=ANY, is_volatile=TRUTH))),
     "Test": record(name=TEXT, text=TEXT),
-    "Started": record(invocation=maybe(SPAN), outcome=OUTCOME, error=maybe(TEXT), result=ANY),
+    # `invocation` is null for what is not recorded; `status` is HTTP's, else 0.
+    "Started": record(
+        invocation=maybe(SPAN), outcome=OUTCOME, status=COUNT, error=maybe(TEXT), traceback=maybe(TEXT), result=ANY
+    ),
     "Schedule": record(
         handler=TEXT,
         service=TEXT,

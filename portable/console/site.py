@@ -22,6 +22,8 @@ from .routes import ROOT, Call
 
 EVENTS = f"{ROOT}/events"
 THREADS = 8
+LONG_THREADS = 64
+"""For those that wait for a handler."""
 LOG = logging.getLogger("portable.console")
 TITLES = {
     400: "Bad request",
@@ -54,6 +56,7 @@ class ConsoleSite:
         self.hub = hub
         self.pages = pages
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="console")
+        self._long = ThreadPoolExecutor(LONG_THREADS, thread_name_prefix="handler")
 
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *arguments))
@@ -99,7 +102,9 @@ class ConsoleSite:
         body = parsed(request.body) if route.body is not None else {}
         if route.body is not None:
             check_members(body, route.body)
-        value = await self.in_thread(route.run, Call(request, parameters, body))
+        threads = self._long if route.is_long else self._threads
+        run = partial(route.run, Call(request, parameters, body))
+        value = await asyncio.get_running_loop().run_in_executor(threads, run)
         if route.path == "session":
             return self._session(value)
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -132,7 +137,8 @@ class ConsoleSite:
         return Stream(self.hub.stream(after, kinds, self.in_thread), media_type="text/event-stream; charset=utf-8")
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._long):
+            threads.shutdown(wait=False, cancel_futures=True)
 
 
 def check_members(body: dict[str, Any], shape: str) -> None:

@@ -16,6 +16,7 @@ from .files import (
     Observed,
     ReplayFile,
     dumps,
+    from_document,
     parse,
 )
 from .filling import filled, redacted_paths, require_filled
@@ -40,6 +41,7 @@ __all__ = [
     "differences",
     "dumps",
     "filled",
+    "from_document",
     "invocation_json",
     "observed_of",
     "parse",

@@ -16,6 +16,8 @@ FORMAT = "portable-replay"
 VERSION = 1
 KINDS = ("http", "task", "topic", "schedule", "bucket", "table")
 OUTCOMES = ("succeeded", "failed", "dead")
+MOST_NUMBER = 1e15
+"""No time, count or size is larger; NaN is not smaller either."""
 
 
 class HttpRequest(NamedTuple):
@@ -195,7 +197,7 @@ def from_document(value: Any) -> ReplayFile:
             text_of(came, "handler", "invocation"),
             text_of(came, "name", "invocation"),
             text_of(came, "id", "invocation"),
-            int(number(came, "attempt", "invocation")),
+            attempt_of(came),
             number(came, "started_at", "invocation"),
             request,
             delivery,
@@ -333,7 +335,16 @@ def number(value: dict[str, Any], name: str, where: str) -> float:
     found = value.get(name)
     if not isinstance(found, int | float) or isinstance(found, bool):
         refuse(f"{where}.{name}", "is missing" if found is None else "is no number")
+    if not -MOST_NUMBER < found < MOST_NUMBER:
+        refuse(f"{where}.{name}", "is no number that can be meant")
     return found
+
+
+def attempt_of(came: dict[str, Any]) -> int:
+    attempt = int(number(came, "attempt", "invocation"))
+    if attempt < 1:
+        refuse("invocation.attempt", "is less than 1")
+    return attempt
 
 
 def one_of(value: dict[str, Any], name: str, choices: tuple[str, ...], where: str) -> str:

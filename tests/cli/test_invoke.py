@@ -58,6 +58,7 @@ def test_a_handler_runs_and_its_result_is_printed(command: Command, shop: Path) 
         "status": "succeeded",
         "result": 8,
         "error": None,
+        "invocation": None,
     }
 
 

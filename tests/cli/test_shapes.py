@@ -61,12 +61,12 @@ SHAPES: dict[str, tuple[list[str], int, Any]] = {
     "invoke": (
         ["invoke", "work", "--payload", "1"],
         0,
-        {"handler": TEXT, "status": TEXT, "result": {"twice": NUMBER}, "error": None},
+        {"handler": TEXT, "status": TEXT, "result": {"twice": NUMBER}, "error": None, "invocation": None},
     ),
     "invoke failed": (
         ["invoke", "work", "--payload", "0"],
         1,
-        {"handler": TEXT, "status": TEXT, "result": None, "error": TEXT},
+        {"handler": TEXT, "status": TEXT, "result": None, "error": TEXT, "invocation": None},
     ),
     "new": (["new", "hello"], 0, {"name": TEXT, "folder": TEXT, "files": [TEXT]}),
     "routes": (

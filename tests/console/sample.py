@@ -25,6 +25,7 @@ from portable_local.console_server import Console
 
 from portable.cli.project import find_project, load_described, load_manifest
 from portable.console.access import link, new_key
+from portable.console.backend import Again
 from portable.console.description import Description, kind_of
 from portable.console.store import Batch
 from portable.errors import Conflict, InvalidArgument, NotFound
@@ -292,6 +293,8 @@ class SampleBackend:
         self.letters: dict[str, dict[str, dict[str, Any]]] = {}
         self.set_values: dict[str, str] = {}
         self.invoked: list[tuple[str, str, str]] = []
+        self.is_recorded = True
+        self.repeated: list[Again | None] = []
         self.requested: list[tuple[str, str]] = []
         self.on_invoke: Any = None
         self._lock = threading.Lock()
@@ -352,6 +355,7 @@ class SampleBackend:
             "last_reload": {"at": self.started_at + 2000, "seconds": 0.18, "text": "net_worth.py"},
             "import_error": None,
             "is_running": True,
+            "is_recorded": self.is_recorded,
         }
 
     def described(self) -> Description:
@@ -366,8 +370,9 @@ class SampleBackend:
     def openapi(self) -> dict[str, Any]:
         return openapi()
 
-    def invoke(self, handler: str, payload: str, traceparent: str) -> dict[str, Any]:
+    def invoke(self, handler: str, payload: str, traceparent: str, again: Again | None = None) -> dict[str, Any]:
         self.invoked.append((handler, payload, traceparent))
+        self.repeated.append(again)
         if self.on_invoke is not None:
             self.on_invoke(handler, traceparent)
         return {"status": "succeeded", "result": "null", "error": None, "traceback": None}

@@ -3,15 +3,19 @@
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, Semaphore
 from typing import Any
 from urllib.parse import quote
 
 import jsonschema
 import pytest
 
+from portable.console.backend import Again
 from portable.console.routes import Route, Routes
 from portable.console.shapes import EVENTS, SHAPES, document
+from portable.console.site import THREADS
 from portable.console.store import Batch, Unkept
 from portable.http import Request
 from portable.identifiers import NOBODY
@@ -20,7 +24,7 @@ from portable.replay import differences, observed_of, replay_file
 from portable.telemetry import InvocationRecord
 
 from .sample import ROOT, Story, batch
-from .serving import Answer, Served, served
+from .serving import STOPS, Answer, Served, served
 
 FILLED = {"set": {"request.headers.authorization": "Bearer again"}}
 """Of the sample's requests it is what was redacted."""
@@ -68,6 +72,7 @@ def examples(console: Served) -> list[tuple[str, str, Any]]:
         ("GET invocations/{id}", f"invocations/{known['failed']}", None),
         ("GET invocations/{id}", f"invocations/{known['http']}", None),
         ("POST invocations/{id}/replay", f"invocations/{known['http']}/replay", FILLED),
+        ("POST replays", "replays", {"file": console.get(f"invocations/{known['failed']}/file").json}),
         ("GET invocations/{id}/difference", f"invocations/{known['replay']}/difference", None),
         ("GET invocations/{id}/file", f"invocations/{known['failed']}/file", None),
         ("GET invocations/{id}/test", f"invocations/{known['failed']}/test", None),
@@ -228,6 +233,85 @@ def test_a_replay_is_linked_to_what_it_repeats_and_sends_what_was_sent(console: 
     edited = {**sent, "target": "GET /api/users/lena/net-worth"}
     console.send("POST", f"invocations/{original}/replay", {"request": edited, **FILLED})
     assert console.backend.requested[-1] == ("GET", "/api/users/lena/net-worth")
+
+
+def test_a_replay_file_is_run_as_what_it_was_made_of_and_linked_to_it(console: Served) -> None:
+    appears(console)
+    known = ids(console)
+    file = console.get(f"invocations/{known['failed']}/file").json
+    found = console.send("POST", "replays", {"file": file}).json
+    assert console.get(f"invocations/{found['invocation']}").json["replay_of"] == known["failed"]
+    came = file["invocation"]
+    assert console.backend.invoked[-1][:2] == ("exchange.refresh", came["delivery"]["body"])
+    assert console.backend.repeated[-1] == Again(came["attempt"], {}, None)
+    http = console.get(f"invocations/{known['http']}/file").json
+    sent = console.send("POST", "replays", {"file": http, **FILLED}).json
+    assert console.get(f"invocations/{sent['invocation']}").json["replay_of"] == known["http"]
+    assert console.backend.requested[-1] == ("GET", http["invocation"]["request"]["target"])
+    # Of another machine: it runs, and there is nothing to link it to.
+    elsewhere = {**file, "invocation": {**came, "id": "another"}}
+    strange = console.send("POST", "replays", {"file": elsewhere}).json
+    assert console.get(f"invocations/{strange['invocation']}").json["replay_of"] is None
+
+
+def test_a_replay_file_that_does_not_fit_is_refused_and_nothing_runs(console: Served) -> None:
+    known = ids(console)
+    file = console.get(f"invocations/{known['failed']}/file").json
+    http = console.get(f"invocations/{known['http']}/file").json
+    came = file["invocation"]
+    before = len(console.backend.invoked) + len(console.backend.requested)
+    for wrong, status, what in (
+        ({**file, "app": "bank"}, 422, "recorded of the app 'bank'"),
+        ({**file, "version": 9}, 422, "of version 9"),
+        ({**file, "invocation": {**came, "handler": "exchange.refrsh"}}, 404, "no handler 'exchange.refrsh'"),
+        ({**file, "invocation": {**came, "handler": "core.net_worth"}}, 422, "answers HTTP"),
+        ({**file, "invocation": {**came, "is_cut": True}}, 422, "only the beginning"),
+        ({**file, "invocation": {**came, "attempt": 0}}, 422, "less than 1"),
+        ({**file, "invocation": {**came, "started_at": 1e300}}, 422, "no number that can be meant"),
+        (http, 422, "redacted, and needed: request.headers.authorization"),
+        ({}, 422, "no replay file"),
+    ):
+        answer = console.send("POST", "replays", {"file": wrong})
+        assert (answer.status, what in answer.json["detail"]) == (status, True), answer
+    assert console.send("POST", "replays", {"file": [1]}).status == 422
+    assert console.send("POST", "replays", {}).status == 422
+    assert "did you mean exchange.refresh?" in str(
+        console.send("POST", "functions/exchange.refrsh/invoke", {"payload": 1}).json["hint"]
+    )
+    assert len(console.backend.invoked) + len(console.backend.requested) == before
+
+
+def test_what_waits_for_handlers_holds_up_nobody_who_only_reads(tmp_path: Path) -> None:
+    with served(tmp_path) as console:
+        running, may_end = Semaphore(0), Event()
+
+        def stands(_handler: str, _traceparent: str) -> None:
+            running.release()
+            assert may_end.wait(STOPS)
+
+        console.backend.on_invoke = stands
+        with ThreadPoolExecutor(2 * THREADS) as askers:
+            asked = [askers.submit(console.send, "POST", "functions/exchange.refresh/invoke") for _ in range(THREADS)]
+            asked += [askers.submit(console.send, "POST", "requests", {"target": "GET /"}) for _ in range(THREADS)]
+            for _ in asked:
+                assert running.acquire(timeout=STOPS)
+            try:
+                assert console.get("status").status == 200
+                assert console.get("invocations").status == 200
+            finally:
+                # Nobody waits for what is not recorded.
+                console.backend.is_recorded = False
+                may_end.set()
+            assert [one.result().status for one in asked] == [200] * len(asked)
+
+
+def test_what_is_not_recorded_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portable.console.runs.APPEARS_SECONDS", 10 * STOPS)
+    with served(tmp_path) as console:
+        console.backend.is_recorded = False
+        assert console.get("status").json["is_recorded"] is False
+        found = console.send("POST", "functions/exchange.refresh/invoke", {"payload": None})
+        assert (found.status, found.json["invocation"]) == (200, None)
 
 
 def login(span: str, **changes: Any) -> InvocationRecord:

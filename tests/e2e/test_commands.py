@@ -1,6 +1,7 @@
 """One data folder, several commands: one owner, and what the others do while it runs and without it; and a terminal."""
 
 import json
+import re
 import signal
 import stat
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from portable.replay import dumps, replay_file
 
 from .dev import HELLO, Dev, portable, started, until, write
 
@@ -98,6 +101,11 @@ def test_invoke_runs_inside_the_one_that_runs(dev: Dev) -> None:
     done = portable("invoke", "add", "--payload", "[1, 2]", "--app", dev.project)
     assert (done.code, done.out) == (0, "3\n")
     assert dev.get("/kept/sum").json["value"] == 3
+    told = re.search(r"recorded as ([0-9a-f]{16}): portable trace \1\n", done.err)
+    assert told is not None, done.err
+    trace = portable("trace", told[1], "--app", dev.project)
+    assert "task:add" in trace.out
+    assert "talk of a task" in trace.out
     dev.says("talk of a task", said)
     hourly = portable("invoke", "hourly", "--app", dev.project, "--json")
     worker = int(json.loads(hourly.out)["result"].split()[0])
@@ -107,15 +115,50 @@ def test_invoke_runs_inside_the_one_that_runs(dev: Dev) -> None:
 def test_invoke_of_a_failing_handler_shows_its_line_and_exits_1(dev: Dev) -> None:
     done = portable("invoke", "fails", "--payload", '"no way"', "--app", dev.project, "--json")
     assert done.code == 1
-    assert json.loads(done.out) == {
-        "handler": "fails",
-        "status": "failed",
-        "result": None,
-        "error": "ValueError: no way",
-    }
+    found = json.loads(done.out)
+    invocation = found.pop("invocation")
+    assert found == {"handler": "fails", "status": "failed", "result": None, "error": "ValueError: no way"}
+    [recorded] = json.loads(portable("invocations", invocation, "--app", dev.project, "--json").out)["items"]
+    assert (recorded["id"], recorded["handler"], recorded["outcome"]) == (invocation, "fails", "failed")
     line = next(number for number, text in enumerate(APP.splitlines(), 1) if "raise ValueError" in text)
     assert f'app.py", line {line}, in fails' in done.err
     assert portable("invoke", "nothing", "--app", dev.project).code == 2
+
+
+def test_invoke_and_replay_work_where_nothing_is_recorded(tmp_path: Path) -> None:
+    project = write(tmp_path / "commands", {"app.py": APP, "sum.json": recorded_sum()})
+    set_secret(project, "123")
+    for options, telemetry in ((("--host", "127.0.0.2"), "on"), ((), "off")):
+        with started(project, *options, PORTABLE_TELEMETRY=telemetry) as dev:
+            dev.serves()
+            done = portable("invoke", "add", "--payload", "[20, 22]", "--app", project, "--json")
+            assert (done.code, json.loads(done.out)["result"]) == (0, 42), done.err
+            assert json.loads(done.out)["invocation"] is None
+            dev.says("talk of a task")
+            again = portable("replay", project / "sum.json", "--app", project, "--json")
+            assert (again.code, json.loads(again.out)["invocation"]) == (0, None), again.err
+            assert json.loads(again.out)["response"]["body"] == "7"
+            status = portable("status", project)
+            assert "nothing is recorded" in status.out
+            assert dev.get("/kept/sum").json["value"] == 7
+            assert dev.stop() == 0
+
+
+def recorded_sum() -> str:
+    """A replay file of `add`."""
+    invocation = {
+        "request_id": "t-1",
+        "kind": "task",
+        "handler": "add",
+        "name": "task:add",
+        "started_at": 1_790_000_000.0,
+        "seconds": 0.002,
+        "outcome": "succeeded",
+        "request": {"body": "[3, 4]", "size": 6, "headers": []},
+        "response": {"body": "7", "size": 1, "content_type": "application/json", "headers": []},
+        "calls": [],
+    }
+    return dumps(replay_file(invocation, app="commands", portable="0.1.0"))
 
 
 def test_secrets_and_params_can_be_set_while_it_runs(dev: Dev) -> None:

@@ -23,9 +23,10 @@ from .dev import DEADLINE, PORTABLE, Dev, environment, family, portable, request
 APP = """
 import os
 
-from portable import App
+from portable import App, Context
 
 app = App("replays")
+colours = app.topic("colours", str)
 parts = app.table("parts")
 
 
@@ -45,6 +46,11 @@ def keep(id: str, n: int) -> int:
     return os.getpid()
 
 
+@colours.subscribe(max_attempts=5)
+def told(text: str, context: Context) -> None:
+    print(f"told {text} of {context.attributes['colour']}, attempt {context.attempt}")
+
+
 @app.task
 def work(value: int) -> int:
     doubled = value * 2
@@ -57,8 +63,16 @@ def line(mark: str) -> int:
     return next(number for number, text in enumerate(APP.splitlines(), 1) if text.endswith(f"# stop: {mark}"))
 
 
-def recorded(kind: str, handler: str, body: str = "", target: str = "") -> str:
+def recorded(
+    kind: str,
+    handler: str,
+    body: str = "",
+    target: str = "",
+    attributes: dict[str, str] | None = None,
+    attempt: int = 1,
+) -> str:
     invocation = {
+        "attempt": attempt,
         "request_id": "request-0001",
         "kind": kind,
         "handler": handler,
@@ -68,7 +82,7 @@ def recorded(kind: str, handler: str, body: str = "", target: str = "") -> str:
         "outcome": "failed",
         "status": 500 if kind == "http" else 0,
         "error": "ZeroDivisionError: integer division or modulo by zero",
-        "request": {"body": body, "size": len(body), "target": target, "headers": []},
+        "request": {"body": body, "size": len(body), "target": target, "headers": attributes or {}},
         "response": None,
         "calls": [],
     }
@@ -88,19 +102,85 @@ def project(tmp_path: Path) -> Path:
     )
 
 
-def test_beside_a_running_dev_it_reads_and_writes_its_data_in_a_process_of_its_own(project: Path) -> None:
+def test_where_a_dev_runs_a_file_is_run_by_it_and_recorded(project: Path) -> None:
     with started(project) as dev:
         dev.serves()
         assert dev.get("/parts/a/share").status == 404
         done = portable("replay", project / "keep.json", "--app", project, "--json")
         assert done.code == 0, done.err
         process = int(json.loads(done.out)["response"]["body"])
-        assert process not in {member.pid for member in dev.family()}
+        assert process in {member.pid for member in dev.family()}
         assert dev.get("/parts/a/share").json["each"] == 25
         done = portable("replay", project / "share.json", "--app", project, "--json")
-        assert json.loads(json.loads(done.out)["response"]["body"])["each"] == 25
-        where = [one["where"] for one in json.loads(done.out)["differences"]]
-        assert where[:3] == ["outcome", "status", "error"]
+        found = json.loads(done.out)
+        assert json.loads(found["response"]["body"])["each"] == 25
+        assert [one["where"] for one in found["differences"]][:3] == ["outcome", "status", "error"]
+        one = console(dev, f"invocations/{found['invocation']}")
+        # It was recorded elsewhere: there is nothing here that it could be linked to.
+        assert (one["handler"], one["status"], one["replay_of"]) == ("share", 200, None)
+        assert f"recorded as {found['invocation']}: portable trace" in done.err
+        isolated = portable("replay", project / "keep.json", "--app", project, "--isolated", "--json")
+        assert int(json.loads(isolated.out)["response"]["body"]) not in {member.pid for member in dev.family()}
+        assert json.loads(isolated.out)["invocation"] is None
+        assert dev.stop() == 0
+
+
+def test_what_is_recorded_is_run_again_by_its_id_linked_and_compared(project: Path) -> None:
+    with started(project) as dev:
+        dev.serves()
+        assert request(dev.api, "PUT", "/parts/a/0").status == 200
+        assert dev.get("/parts/a/share").status == 500
+
+        def failed() -> str | None:
+            items = console(dev, "invocations?handler=share")["items"]
+            return str(items[0]["id"]) if items else None
+
+        first = until("it is recorded", failed)
+        again = portable("replay", first, "--app", project, "--json")
+        assert again.code == 1
+        assert json.loads(again.out)["error"] == "ZeroDivisionError: integer division or modulo by zero"
+        assert "in share" in again.err
+        assert request(dev.api, "PUT", "/parts/a/4").status == 200
+        mended = portable("replay", first[:9], "--app", project, "--json")
+        assert mended.code == 0, mended.err
+        found = json.loads(mended.out)
+        assert (found["status"], found["recorded"]["status"]) == (200, 500)
+        new = console(dev, f"invocations/{found['invocation']}")
+        assert new["replay_of"] == first
+        compared = console(dev, f"invocations/{found['invocation']}/difference")
+        assert [one["where"] for one in compared["items"]] == [one["where"] for one in found["differences"]]
+        # The file that is exported of it is linked to it too.
+        (project / "exported.json").write_text(json.dumps(console(dev, f"invocations/{first}/file")))
+        of_file = json.loads(portable("replay", project / "exported.json", "--app", project, "--json").out)
+        assert console(dev, f"invocations/{of_file['invocation']}")["replay_of"] == first
+        ids = {json.loads(again.out)["invocation"], found["invocation"], of_file["invocation"]}
+        assert {one["id"] for one in console(dev, f"invocations/{first}")["replays"]} == ids
+        assert "ZeroDivisionError" in portable("trace", json.loads(again.out)["invocation"], "--app", project).out
+        assert dev.stop() == 0
+    # Nothing runs any more: a process of its own does it, on what was recorded.
+    alone = portable("replay", first, "--app", project, "--isolated", "--json")
+    assert json.loads(alone.out)["error"] == "ZeroDivisionError: integer division or modulo by zero"
+    assert json.loads(alone.out)["app"] == "replays"
+    nothing = portable("replay", "feedfeedfeed", "--app", project)
+    assert nothing.code == 2
+    assert "there is no file feedfeedfeed, and no invocation has the id feedfeedfeed" in nothing.err
+    several = portable("replay", new["trace_id"], "--app", project, "--isolated")
+    assert several.code == 0, several.err
+
+
+def test_a_delivery_is_repeated_with_what_it_had_beside_its_payload(project: Path) -> None:
+    with started(project) as dev:
+        dev.serves()
+        (project / "told.json").write_text(
+            recorded("topic", "told", body='"x"', attributes={"colour": "red"}, attempt=3)
+        )
+        done = portable("replay", project / "told.json", "--app", project, "--json")
+        assert done.code == 0, done.err
+        found = console(dev, f"invocations/{json.loads(done.out)['invocation']}")
+        [log] = found["logs"]
+        assert log["message"] == "told x of red, attempt 3"
+        assert log["message"] in done.err
+        assert dict(found["request"]["headers"]) == {"colour": "red"}
         assert dev.stop() == 0
 
 
@@ -256,7 +336,14 @@ def replays() -> Iterator[list[Replay]]:
 
 @pytest.mark.usefixtures("alone")
 def test_an_editor_stops_at_the_first_line_and_at_its_own_breakpoints(project: Path, replays: list[Replay]) -> None:
-    portable("replay", project / "keep.json", "--app", project)
+    with started(project) as dev:
+        # In a process of its own, on the data of the one that serves.
+        assert request(dev.serves().api, "PUT", "/parts/a/4").status == 200
+        stops_in_an_editor(project, replays)
+        assert dev.stop() == 0
+
+
+def stops_in_an_editor(project: Path, replays: list[Replay]) -> None:
     replay = Replay(project / "share.json", "--app", project, "--debug", "0", "--json")
     replays.append(replay)
     port = int(replay.says(r"the debugger listens on 127\.0\.0\.1:(\d+)")[1])

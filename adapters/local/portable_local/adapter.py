@@ -45,7 +45,9 @@ class LocalAdapter:
         return serve(options)
 
     def invoke(self, project: "Project", data: Path, handler: str, payload: str) -> "Outcome":
-        """Runs one handler now: in the running `portable dev` if there is one, else in a process of its own.
+        """Runs one handler now: in a `portable dev` that has no console, else in a process of its own.
+
+        Where there is a console, its API runs handlers, and their invocations are recorded: see `serving`.
 
         Raises LoadError or DeclarationError for an app that does not load.
         """
@@ -110,6 +112,12 @@ class LocalAdapter:
         from .console_client import console_of
 
         return console_of(data)
+
+    def serving(self, data: Path) -> "Console | None":
+        """That of the `portable dev` that holds the data folder, once it serves; None if none does, or it has none."""
+        from .console_client import serving_console
+
+        return serving_console(data)
 
     def doctor(self, data: Path) -> list[tuple[str, bool, str]]:
         """Checks of this machine: (what, whether it is fine, detail)."""

@@ -91,6 +91,7 @@ class ConsoleSide:
             "port": self._access.port,
             "listeners": [listener.fileno() for listener in self.listeners],
             "records": self._records.fileno(),
+            "debug": self._options.debug,
         }
 
     def _start(self) -> None:

@@ -19,6 +19,7 @@ from portable.bucket_keys import check_content_type, check_key, check_prefix
 from portable.capabilities import Profile, load_profile
 from portable.cli.project import load_described
 from portable.config import check_value
+from portable.console.backend import Again
 from portable.console.description import Description, kind_of, trigger_text
 from portable.drivers import Condition, IndexValue, NewItem, StoredItem
 from portable.errors import InvalidArgument, NotFound, PortableError, Unavailable
@@ -29,6 +30,7 @@ from portable.table_keys import CONSTANT_SK, key_text
 from .buckets import LocalBucket
 from .item_check import check_item
 from .queues import LocalDeadLetters
+from .recording import is_recorded
 from .remote import RemoteStore
 from .store.wiring_ops import index_values
 from .tables import LocalTable
@@ -39,6 +41,7 @@ Item = dict[str, Any]
 Kind = Literal["param", "secret"]
 
 REQUEST_SECONDS = 120.0
+"""More than any handler may take; where it may stand at a breakpoint, there is no limit."""
 MOST_LETTERS = 10_000
 MASK = "••••••••"
 LAST_SECOND = 253_402_300_799
@@ -48,8 +51,17 @@ class LocalBackend:
     """Implements portable.console.backend.Backend. `tell` takes what the supervisor says."""
 
     def __init__(
-        self, project: Project, data: Path, socket_path: str, api_url: str, pid: int, started_at: float
+        self,
+        project: Project,
+        data: Path,
+        socket_path: str,
+        api_url: str,
+        pid: int,
+        started_at: float,
+        *,
+        has_limits: bool = True,
     ) -> None:
+        self._request_seconds = REQUEST_SECONDS if has_limits else None
         self._project = project
         self._data = data
         self._socket_path = socket_path
@@ -70,6 +82,7 @@ class LocalBackend:
             "last_reload": None,
             "import_error": None,
             "is_running": False,
+            "is_recorded": is_recorded(),
         }
 
     # What the supervisor tells
@@ -128,9 +141,11 @@ class LocalBackend:
 
     # Running things
 
-    def invoke(self, handler: str, payload: str, traceparent: str) -> Item:
+    def invoke(self, handler: str, payload: str, traceparent: str, again: Again | None = None) -> Item:
+        again = again or Again(1, {}, None)
+        told = [again.attempt, dict(again.attributes), again.scheduled_at]
         with self._channel() as channel:
-            answer: Item = channel.call(["invoke", handler, payload, traceparent])
+            answer: Item = channel.call(["invoke", handler, payload, traceparent, told])
         return answer
 
     @contextmanager
@@ -146,7 +161,7 @@ class LocalBackend:
 
     def request(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> Item:
         place = urlsplit(str(self._status["api_url"]))
-        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=REQUEST_SECONDS)
+        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=self._request_seconds)
         try:
             connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
             connection.putheader("host", place.netloc)

@@ -26,15 +26,21 @@ from portable.errors import (
     NotFound,
     PermissionDenied,
     PortableError,
+    Throttled,
+    Timeout,
     Unavailable,
+    Unknown,
+    Unsupported,
 )
 from portable.http import Request
 
+from .invoke import channel_to_owner
 from .listening import socket_path
+from .store.owner import folder_owner
 from .transport import Channel
 
 SECONDS = 330.0
-"""More than a handler may take that is invoked through it."""
+"""For what only reads; what runs a handler waits for as long as that takes."""
 ERRORS: dict[int, type[PortableError]] = {
     400: InvalidArgument,
     403: PermissionDenied,
@@ -42,7 +48,11 @@ ERRORS: dict[int, type[PortableError]] = {
     409: Conflict,
     413: LimitExceeded,
     422: InvalidArgument,
+    429: Throttled,
+    501: Unsupported,
+    502: Unknown,
     503: Unavailable,
+    504: Timeout,
 }
 
 
@@ -57,6 +67,21 @@ def console_of(data: Path) -> "RunningConsole | RecordedConsole | UnobservedCons
     if not (data / DATABASE).is_file():
         raise NotFound(f"nothing was recorded in {data}", hint="`portable dev` records what runs in it; or see --data")
     return RecordedConsole(data)
+
+
+def serving_console(data: Path) -> "RunningConsole | None":
+    """That of the `portable dev` that holds a data folder, once it serves; None if none does, or it has no console.
+
+    Raises ProjectConflict if something else holds the folder, Unavailable if it ends meanwhile.
+    """
+    if folder_owner(data) is None:
+        return None
+    channel = channel_to_owner(data)
+    try:
+        door: dict[str, str] | None = channel.call(["status"])["console"]
+    finally:
+        channel.close()
+    return None if door is None else RunningConsole(door["url"], door["key"])
 
 
 def running_status(data: Path) -> dict[str, Any] | None:
@@ -90,11 +115,11 @@ class RunningConsole:
         # A new one for each command that is run.
         self.link: str | None = link(url, Access(key, place.port or 0).new_code())
 
-    def _connected(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self._host, self._port, timeout=SECONDS)
+    def _connected(self, seconds: float | None = SECONDS) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self._host, self._port, timeout=seconds)
 
     def _ask(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> Any:
-        connection = self._connected()
+        connection = self._connected(SECONDS if body is None else None)
         try:
             connection.request(method, target, body, {"authorization": f"Bearer {self._key}", **headers})
             answer = connection.getresponse()

@@ -34,7 +34,13 @@ class Process:
         data, root = Path(settings["data"]), Path(settings["root"])
         project = Project(root, settings["module"], settings["attribute"])
         self.backend = LocalBackend(
-            project, data, settings["socket"], settings["api_url"], settings["pid"], settings["started_at"]
+            project,
+            data,
+            settings["socket"],
+            settings["api_url"],
+            settings["pid"],
+            settings["started_at"],
+            has_limits=not settings["debug"],
         )
         self.console = Console(data, settings["key"], settings["port"], self.backend, root=root)
         self.listeners = [socket.socket(fileno=number) for number in settings["listeners"]]
@@ -44,10 +50,15 @@ class Process:
 
     async def run(self, control: socket.socket, frames: FrameReader, waiting: list[Message]) -> None:
         """Until the supervisor is gone, or says so by closing its end."""
-        await self.console.start(self.listeners, self.records)
         loop = asyncio.get_running_loop()
         control.setblocking(False)
-        for message in waiting:
+        # What runs comes first, and is known before anybody is answered that there is no such handler.
+        while not waiting and (data := await loop.sock_recv(control, READ_BYTES)):
+            waiting = frames.feed(data)
+        if waiting:
+            await self.hear(waiting[0])
+        await self.console.start(self.listeners, self.records)
+        for message in waiting[1:]:
             await self.hear(message)
         while data := await loop.sock_recv(control, READ_BYTES):
             for message in frames.feed(data):

@@ -7,12 +7,15 @@ lease never runs out while this supervisor lives: it knows when a worker ends, a
 dead supervisor left is released when the next one starts.
 """
 
+import json
 import math
 import os
 import random
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from portable.retries import backoff
@@ -69,6 +72,14 @@ class Run(NamedTuple):
     seconds: float
     began: float
     left: float = 0.0
+
+
+class Told(NamedTuple):
+    """What a delivery that is run by hand has beside its payload: a first one's, or that of one that is repeated."""
+
+    attempt: int = 1
+    attributes: Mapping[str, str] = MappingProxyType({})
+    scheduled_at: float | None = None
 
 
 class Held(NamedTuple):
@@ -471,24 +482,30 @@ class Desk:
 
     # By hand
 
-    def invoke(self, asker: Peer, handler: str, body: str, now: float, traceparent: str = "") -> None:
+    def invoke(
+        self, asker: Peer, handler: str, body: str, now: float, traceparent: str = "", told: "Told | None" = None
+    ) -> None:
         """Runs a handler once, now, beside the queue; `asker` is told the outcome."""
         entry = self._handlers.get(handler)
         if entry is None or not self._is_open:
             self._loop.send(asker, {"status": "dead", "error": f"there is no background handler {handler!r}"})
             return
         kind = entry["kind"]
+        told = told or Told()
+        if kind == "schedule" and told.scheduled_at is None:
+            told = told._replace(scheduled_at=now)
+            body = json.dumps({"scheduled_at": datetime.fromtimestamp(now, UTC).isoformat()})
         delivery: Delivery = {
             "id": f"invoke-{os.urandom(8).hex()}",
             "kind": kind,
             "handler": handler,
             "body": body,
-            "attempt": 1,
+            "attempt": told.attempt,
             "enqueued_at": now,
             "deadline": now + entry["timeout"],
             "traceparent": traceparent,
-            "attributes": {},
-            "scheduled_at": now if kind == "schedule" else None,
+            "attributes": dict(told.attributes),
+            "scheduled_at": told.scheduled_at if kind == "schedule" else None,
         }
         if self._waiting:
             self._give(next(iter(self._waiting.values())), delivery, asker, entry["timeout"])

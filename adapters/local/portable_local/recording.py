@@ -336,10 +336,15 @@ def forked() -> None:
 os.register_at_fork(after_in_child=forked)
 
 
+def is_recorded() -> bool:
+    """Whether the environment, which all processes of a `portable dev` have alike, lets anything be recorded."""
+    return os.environ.get(SWITCH, "").lower() != "off"
+
+
 def recorder_of(settings: dict[str, Any]) -> QueueRecorder | None:
     """What records in a child with these settings, its logs and prints too; None where nothing shall be recorded."""
     path = settings.get(SETTING)
-    if not path or os.environ.get(SWITCH, "").lower() == "off":
+    if not path or not is_recorded():
         return None
     from portable.log_records import LogCapture, Subscriber, capture_prints
 

@@ -24,7 +24,7 @@ from portable.schedules import fire_times
 
 from .console import ConsoleSide, console_side
 from .debugger import Debugger
-from .desk import ARRIVING, Desk
+from .desk import ARRIVING, Desk, Told
 from .fleet import Child, Fleet
 from .invoke import invoke
 from .listening import listen, listen_locally, socket_path, url_of
@@ -223,8 +223,15 @@ class Supervisor:
                     self._failed(child, cast("Arguments", answer))
             case ["invoke", str(handler), str(body)]:
                 self.desk.invoke(peer, handler, body, self.clock.now())
-            case ["invoke", str(handler), str(body), str(traceparent)]:
-                self.desk.invoke(peer, handler, body, self.clock.now(), traceparent)
+            case [
+                "invoke",
+                str(handler),
+                str(body),
+                str(traceparent),
+                [int(attempt), dict() as attributes, (None | int() | float()) as at],  # pyright: ignore[reportUnknownVariableType]
+            ]:
+                told = Told(attempt, cast("dict[str, str]", attributes), at)
+                self.desk.invoke(peer, handler, body, self.clock.now(), traceparent, told)
             case ["break", int(number), str()]:
                 self.terminal.ask(peer, number)
             case ["debugger"]:
