@@ -2,7 +2,7 @@
 
 By name: headers, fields of JSON and of forms, parameters of queries, fields of log lines. By value: every secret, plain
 or as base64 (at each of the three offsets that it can have there), hex, URL-quoted, escaped for JSON, for HTML or by
-repr(), or reversed; each line of one that has several; and the part of one that a cut left.
+repr(), or reversed; each line of one that has several, likewise; and the part of one that a cut left.
 """
 
 import base64
@@ -10,6 +10,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable
+from itertools import product
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, unquote_plus
 
@@ -32,6 +33,9 @@ from .plain import is_list, is_object
 REDACTED = "[redacted]"
 SHORTEST = 4
 """A shorter secret is looked for between other characters than letters and digits only: it is a part of many words."""
+
+SHORTEST_ENCODED = 8
+"""A shorter line of a secret is not looked for in base64, where it is a few characters, as in many a text."""
 
 HEADERS = frozenset(
     (
@@ -88,13 +92,21 @@ def is_secret_name(name: str) -> bool:
 def forms_of(value: str) -> set[str]:
     """How a secret may be written."""
     raw = value.encode("utf-8", "surrogatepass")
-    found = written_forms(value) | {raw.hex()} | base64_forms(raw) | base64_forms(raw[::-1])
+    found = written_forms(value) | encoded_forms(raw)
     lines = [line.strip() for line in value.splitlines()]
     if len(lines) > 1:
         # Printed, it comes as that many lines of the log.
         for line in lines:
-            found |= written_forms(line) if len(line) >= SHORTEST else set()
+            if len(line) >= SHORTEST:
+                found |= written_forms(line)
+            if len(line) >= SHORTEST_ENCODED:
+                found |= encoded_forms(line.encode("utf-8", "surrogatepass"))
     return {form for form in found if form}
+
+
+def encoded_forms(raw: bytes) -> set[str]:
+    """Those from which it can be had back."""
+    return {raw.hex()} | base64_forms(raw) | base64_forms(raw[::-1])
 
 
 def written_forms(value: str) -> set[str]:
@@ -134,6 +146,19 @@ def pattern_of(form: str) -> str:
     return ESCAPE.sub(lambda found: f"(?i:{found[0]})", re.escape(form))
 
 
+def beginnings_of(forms: set[str]) -> frozenset[str]:
+    """The first characters of each form, as many as the shortest has or SHORTEST, in each case that it is found in."""
+    width = min([SHORTEST, *(len(form) for form in forms)])
+    found: set[str] = set()
+    for form in forms:
+        first = form[:width]
+        # As pattern_of has it.
+        is_either = HEX.fullmatch(form) is not None or ESCAPE.search(form) is not None
+        cases = [{one, one.swapcase()} if is_either and one.isascii() else {one} for one in first]
+        found |= {"".join(one) for one in product(*cases)}
+    return frozenset(found)
+
+
 def base64_forms(raw: bytes) -> set[str]:
     """What of a value is seen in base64 wherever it begins: the characters that depend on nothing beside it."""
     found: set[str] = set()
@@ -153,6 +178,8 @@ class Redaction(NamedTuple):
     by_value: "re.Pattern[str] | None"
     forms: tuple[str, ...] = ()
     """Of which a part that a cut left is looked for too."""
+    beginnings: frozenset[str] = frozenset()
+    """How a form may begin, all of one length: a text without any of them is known at once to have no secret."""
 
     @classmethod
     def of(cls, secrets: Iterable[str]) -> "Redaction":
@@ -162,12 +189,21 @@ class Redaction(NamedTuple):
             (forms if len(value) >= SHORTEST else short).update(forms_of(value) if value else ())
         parts = [pattern_of(form) for form in sorted(forms, key=lambda form: (-len(form), form))]
         parts += [rf"(?<![A-Za-z0-9]){pattern_of(form)}(?![A-Za-z0-9])" for form in sorted(short)]
-        return cls(re.compile("|".join(parts)) if parts else None, tuple(forms))
+        return cls(re.compile("|".join(parts)) if parts else None, tuple(forms), beginnings_of(forms | short))
+
+    def by_values(self, text: str) -> str:
+        """A text without secrets. Most texts have none, and hundreds of forms take long to look for."""
+        if self.by_value is None:
+            return text
+        width = len(next(iter(self.beginnings)))
+        if self.beginnings.isdisjoint(text[at : at + width] for at in range(len(text) - width + 1)):
+            return text
+        return self.by_value.sub(REDACTED, text)
 
     def text(self, text: str, *, is_cut: bool = False) -> str:
         """By value, and what follows `Bearer` or `Basic`. If it `is_cut`, its end may be the beginning of a secret."""
         if self.by_value is not None:
-            text = self.by_value.sub(REDACTED, text)
+            text = self.by_values(text)
             if is_cut:
                 text = self._without_begun(text)
         return SCHEME.sub(rf"\1 {REDACTED}", text) if " " in text else text
@@ -278,7 +314,7 @@ class Redaction(NamedTuple):
             raw = base64.b64decode(body).decode("latin-1")
         except ValueError:
             return self.text(body)
-        clean = self.by_value.sub(REDACTED, raw)
+        clean = self.by_values(raw)
         if is_cut:
             clean = self._without_begun(clean)
         return body if clean == raw else base64.b64encode(clean.encode("latin-1", "replace")).decode()

@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from portable_local.values import write_value
 
-from portable.console.redaction import REDACTED, Redaction, form, is_secret_name, members
+from portable.console.redaction import REDACTED, Redaction, form, forms_of, is_secret_name, members
 from portable.records import SpanRecord, payload_of
 from portable.telemetry import (
     ERROR_CHARACTERS,
@@ -118,6 +118,49 @@ def test_each_line_of_a_secret_that_has_several_is_taken_out(line: str) -> None:
         assert REDACTED in redaction.text(text), text
         assert line not in redaction.text(text)
     assert redaction.text("ab stays: it is a part of many words") == "ab stays: it is a part of many words"
+
+
+def test_the_quick_look_at_beginnings_overlooks_nothing() -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    letters = "aB1%/+\u00dfİΣ\u017fK\n ."
+    found = 0
+    for _ in range(400):
+        secrets = ["".join(chance.choices(letters, k=chance.choice((1, 2, 3, 4, 5, 9, 20)))) for _ in range(3)]
+        redaction = Redaction.of(secrets)
+        assert redaction.by_value is not None
+        for _ in range(10):
+            form = chance.choice(sorted(forms_of(chance.choice(secrets))))
+            text = "".join(chance.choices(letters, k=5)) + chance.choice(
+                (form, form.upper(), form.lower(), form.title())
+            )
+            expected = redaction.by_value.sub(REDACTED, text)
+            assert redaction.by_values(text) == expected, (secrets, text)
+            found += expected != text
+    assert found > 1000
+
+
+@pytest.mark.parametrize("offset", range(3))
+def test_a_line_of_a_secret_of_several_is_found_as_base64_and_hex(offset: int) -> None:
+    lines = [
+        "-----BEGIN KEY-----",
+        "MC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF",
+        "-----END KEY-----",
+    ]
+    redaction = Redaction.of(["\n".join(lines), "ab\ncd"])
+    for line in lines:
+        raw = b"\0" * offset + line.encode() + b"tail"
+        encoded = base64.b64encode(raw).decode()
+        safe = base64.urlsafe_b64encode(raw).decode()
+        inner = base64.b64encode(line.encode()).decode().rstrip("=")[4:-4]
+        for text in (f"sent {encoded} to them", f"?key={safe}", f"{raw.hex()}", f"{raw.hex().upper()}"):
+            clean = redaction.text(text)
+            assert REDACTED in clean, (line, text)
+            assert inner not in clean
+            assert line.encode().hex() not in clean.lower()
+    # What is a few characters of base64 is in many a text.
+    assert redaction.text("YWIK Y2Q= 6162 6364") == "YWIK Y2Q= 6162 6364"
 
 
 def test_an_error_in_one_line_has_no_secret_of_several_lines() -> None:
