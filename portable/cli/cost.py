@@ -69,7 +69,7 @@ def targets_of(targets: str | None, manifest: dict[str, Any]) -> list[str]:
 
 def observed(traffic: Traffic, one: Estimate) -> str:
     text = (
-        f"observed: {traffic.invocations:,} invocations in {number(one.hours)} hours; "
+        f"observed: {counted(traffic.invocations, 'invocation')} in {how_long(one.hours)}; "
         f"a month has {MONTH_HOURS:.0f}, so everything is multiplied by {number(one.factor)}"
     )
     if traffic.unkept:
@@ -78,6 +78,19 @@ def observed(traffic: Traffic, one: Estimate) -> str:
             "what they called, took and gave is taken to be as that of the others"
         )
     return text
+
+
+def how_long(hours: float) -> str:
+    """`12 minutes`, `1.5 hours`, `3 days`: as exactly as it matters."""
+    if hours < 1 / 60:
+        return counted(max(1, round(hours * 3600)), "second")
+    if hours < 1:
+        return counted(round(hours * 60), "minute")
+    return counted(round(hours, 1), "hour") if hours < 48 else counted(round(hours / 24, 1), "day")
+
+
+def counted(number: float, what: str) -> str:
+    return f"{number:,.10g} {what}{'' if number == 1 else 's'}"
 
 
 def shown(one: Estimate) -> str:

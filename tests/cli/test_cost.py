@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from portable.cli.cost import how_long
 from portable.console.store import Batch, Store, Unkept
 from portable.telemetry import CallRecord, InvocationRecord, LogRecord, Payload
 
@@ -107,6 +108,17 @@ def test_what_was_only_counted_is_in_the_month(command: Command, busy: Path) -> 
     # Twice, as the table has an index.
     assert writes["amount"] == pytest.approx(2 * 2000 * 730, rel=0.01)
     assert "990 of them came too fast" in command("cost", busy).out
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        (1e-9, "1 second"), (0.0125, "45 seconds"), (0.183056, "11 minutes"), (1.0, "1 hour"), (1.52777, "1.5 hours"),
+        (30.0, "30 hours"), (72.0, "3 days"), (2000.04, "83.3 days"),
+    ],
+)  # fmt: skip
+def test_what_was_observed_is_told_as_exactly_as_it_matters(hours: float, said: str) -> None:
+    assert how_long(hours) == said
 
 
 @pytest.mark.parametrize("hours", ["inf", "nan", "1e99", "0", "-1", "x"])

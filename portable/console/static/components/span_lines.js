@@ -14,14 +14,15 @@ export function tree(spans) {
     const parent = ids.has(span.parent) && span.parent !== span.id ? span.parent : "";
     children.set(parent, [...(children.get(parent) ?? []), span]);
   }
-  /** @type {{ span: any, depth: number }[]} */
+  /** @type {{ span: any, depth: number, isRepeated: boolean }[]} */
   const rows = [];
   const seen = new Set();
+  const repeated = new Set(spans.filter((span) => attemptOf(span) > 1).map(deliveryOf));
   const add = (/** @type {string} */ parent, /** @type {number} */ depth) => {
     for (const span of (children.get(parent) ?? []).sort((left, right) => left.started_at - right.started_at)) {
       if (seen.has(span.id)) continue;
       seen.add(span.id);
-      rows.push({ span, depth });
+      rows.push({ span, depth, isRepeated: repeated.has(deliveryOf(span)) });
       add(span.id, depth + 1);
     }
   };
@@ -49,13 +50,18 @@ export function callName(name) {
   return kind ? `${kind} ${verb} ${resource}` : name;
 }
 
-/** The handler, and which attempt it was after the first. @param {any} span */
-export function spanName(span) {
+/** @param {any} span */
+const attemptOf = (span) => span.attributes?.["portable.attempt"] ?? 1;
+
+/** Which spans are attempts of the same. @param {any} span */
+const deliveryOf = (span) => JSON.stringify([span.parent, span.kind, span.handler, span.attributes?.["messaging.message.id"]]);
+
+/** The handler; of several attempts each has its number. @param {any} span @param {boolean} [isRepeated] */
+export function spanName(span, isRepeated = attemptOf(span) > 1) {
   if (span.kind === "call") return callName(span.name);
   if (span.kind === "external") return `${span.service}: ${span.name}`;
   const { verb, text } = entryOf(span);
-  const attempt = span.attributes?.["portable.attempt"] ?? 1;
-  return `${span.handler || `${verb} ${text}`}${attempt > 1 ? `, attempt ${attempt}` : ""}`;
+  return `${span.handler || `${verb} ${text}`}${isRepeated ? `, attempt ${attemptOf(span)}` : ""}`;
 }
 
 /** @param {{ spans: any[], current?: string, choose?: (span: any) => void, chosen?: string }} props */
@@ -63,11 +69,11 @@ export function SpanLines({ spans, current, choose, chosen }) {
   const started = Math.min(...spans.map((span) => span.started_at));
   const whole = Math.max(0.000001, ...spans.map((span) => span.started_at + span.seconds - started));
   const ticks = axis(whole);
-  const row = (/** @type {{ span: any, depth: number }} */ { span, depth }) => {
+  const row = (/** @type {{ span: any, depth: number, isRepeated: boolean }} */ { span, depth, isRepeated }) => {
     const failed = span.outcome !== "succeeded";
     const colour = serviceColour(span.service);
     const left = ((span.started_at - started) / whole) * 100;
-    const inside = html`<span class="span-name" style=${{ paddingLeft: `${Math.min(depth, 10) * 16}px` }}><i style=${{ background: colour }}></i><span class=${`mono cut ${failed ? "bad" : ""}`} title=${`${span.name}${span.error ? `: ${span.error}` : ""}`}>${spanName(span)}${failed && html`<span class="unseen">, failed</span>`}</span></span>
+    const inside = html`<span class="span-name" style=${{ paddingLeft: `${Math.min(depth, 10) * 16}px` }}><i style=${{ background: colour }}></i><span class=${`mono cut ${failed ? "bad" : ""}`} title=${`${span.name}${span.error ? `: ${span.error}` : ""}`}>${spanName(span, isRepeated)}${failed && html`<span class="unseen">, failed</span>`}</span></span>
       <span class="span-track">${ticks.slice(1).map((at) => html`<u style=${{ left: `${(at / whole) * 100}%` }}></u>`)}
         <i style=${{ left: `${Math.min(99.5, left)}%`, width: `${Math.min(100 - left, (span.seconds / whole) * 100)}%`, background: failed && span.kind === "call" ? "var(--c-err)" : colour }}></i></span>
       <span class="span-time">${duration(span.seconds)}</span>`;

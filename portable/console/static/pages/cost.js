@@ -13,7 +13,7 @@ const SPANS = [["", "All that is recorded"], ["1", "Last hour of it"], ["24", "L
 const plural = (/** @type {number} */ value, /** @type {string} */ what) => `${Number(value.toFixed(1))} ${what}${Number(value.toFixed(1)) === 1 ? "" : "s"}`;
 
 /** `2 hours`, `1.5 days`. @param {number} hours */
-export const howLong = (hours) => (hours < 1 ? counted(Math.round(hours * 60), "minute") : hours < 48 ? plural(hours, "hour") : plural(hours / 24, "day"));
+export const howLong = (hours) => (hours < 1 / 60 ? counted(Math.max(1, Math.round(hours * 3600)), "second") : hours < 1 ? counted(Math.round(hours * 60), "minute") : hours < 48 ? plural(hours, "hour") : plural(hours / 24, "day"));
 
 /** @param {{ route: import("../library/routing.js").Route }} props */
 export function CostPage({ route }) {
