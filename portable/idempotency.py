@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from functools import wraps
 from time import time
-from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from .binding import HANDLER_MARK, Binding, current_binding, current_context
 from .context import Context
@@ -19,6 +19,9 @@ from .drivers import Condition, Document, NewItem, StoredItem, TableDriver
 from .errors import Conflict, DeclarationError, InvalidArgument, Location, PortableError, caller_location
 from .http import Headers, Response
 from .idempotency_keys import Signature, digest, digestible, key_text, plan_key, signature_of
+
+if TYPE_CHECKING:
+    from .codec import Codec
 
 __all__ = ["idempotent"]
 
@@ -291,8 +294,8 @@ def result_fields(result: Any) -> Document:
     return {"kind": "json", "result": kept_json(result)}
 
 
-def decoder_of(function: Callable[..., Any]) -> Callable[[str], Any]:
-    """JSON -> what the function's return annotation says; without one (or one that does not resolve) plain values."""
+def codec_of(function: Callable[..., Any]) -> "Codec[Any] | None":
+    """Of what the function's return annotation says; None where plain values do, as without one that resolves."""
     from typing import get_type_hints
 
     from .codec import Codec
@@ -301,9 +304,15 @@ def decoder_of(function: Callable[..., Any]) -> Callable[[str], Any]:
         annotation: Any = get_type_hints(function, include_extras=True).get("return", Any)
     except (NameError, TypeError):
         annotation = Any
-    if annotation is None or annotation is type(None) or annotation is Any or annotation is object:
-        return json.loads
     codec: Codec[Any] = Codec(annotation)
+    return None if annotation is None or annotation is type(None) or codec._plain is not None else codec
+
+
+def decoder_of(function: Callable[..., Any]) -> Callable[[str], Any]:
+    """JSON -> what the function returned."""
+    codec = codec_of(function)
+    if codec is None:
+        return json.loads
 
     def decode(text: str) -> Any:
         try:

@@ -225,11 +225,15 @@ class Task(Resource[TaskDriver], Generic[T, R]):
             )
         return record
 
-    def _decode_result(self, text: str | None) -> R:
+    def _result_codec(self) -> "Codec[R]":
+        """Raises DeclarationError for a return annotation that does not resolve."""
         if self._result is None:
             annotation = return_annotation(self._function, self.location)
             self._result = ResultCodec(Any if annotation in (ABSENT, None, type(None)) else annotation)
-        return self._result.decode_json("null" if text is None else text)
+        return self._result
+
+    def _decode_result(self, text: str | None) -> R:
+        return self._result_codec().decode_json("null" if text is None else text)
 
     # Dead letters
 

@@ -8,19 +8,21 @@ import gc
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from portable.app import App
 from portable.codec import Codec
 from portable.deploy.imports import imports_of
 from portable.dispatch import Dispatcher
+from portable.errors import DeclarationError
 from portable.grants import derive
 from portable.grants.sources import LIBRARY
+from portable.idempotency import Once, codec_of
 from portable.parameters import Plan
 from portable.table_models import ItemModel
+from portable.tasks import Task
 
 Before = frozenset[str]
-PLANNED = frozenset((Codec, ItemModel, Plan))
 
 
 def packaged(app: App, root: str, before: Before) -> Iterator[dict[str, Any]]:
@@ -65,15 +67,41 @@ def used(dispatcher: Dispatcher) -> set[str]:
         for handler in part.handlers.values():
             # Some plan what they decode when they are first given something.
             getattr(handler.decode, "annotation", None)
+    codecs = kinds_of(Codec)
+    planned = {*codecs, *kinds_of(Task), ItemModel, Once, Plan}
     # By their exact class: to ask each object of the process for more takes longer than all the rest.
-    for one in [one for one in gc.get_objects() if type(one) in PLANNED]:
-        if (isinstance(one, Codec) and one._plain is None) or (isinstance(one, ItemModel) and one.model is not None):
+    for one in [one for one in gc.get_objects() if type(one) in planned]:
+        if type(one) in codecs:
+            is_pydantics = one._plain is None
+        elif isinstance(one, Task):
+            is_pydantics = reads_by_pydantic(cast("Task[Any, Any]", one))
+        elif isinstance(one, Once):
+            is_pydantics = codec_of(one.function) is not None
+        elif isinstance(one, ItemModel):
+            is_pydantics = one.model is not None
+        else:
+            is_pydantics = False
+            if one.body == "form":
+                found.add("python_multipart")
+        if is_pydantics:
             found.add("pydantic")
-        elif isinstance(one, Plan) and one.body == "form":
-            found.add("python_multipart")
     if any(mount.spec.interface == "wsgi" for _, mount, _ in dispatcher._mounts):
         found.add("a2wsgi")
     return found
+
+
+def kinds_of(kind: type[Any]) -> set[type[Any]]:
+    """A class and all that are made of it."""
+    return {kind}.union(*(kinds_of(one) for one in kind.__subclasses__()))
+
+
+def reads_by_pydantic(task: Task[Any, Any]) -> bool:
+    """Whether reading the result of a run takes it. Who reads one is not looked for."""
+    try:
+        return task._result_codec()._plain is None
+    except DeclarationError:
+        # Nobody can read one: that is raised where it is tried.
+        return False
 
 
 def loaded(root: str, before: Before, more: set[str]) -> dict[str, list[str]]:

@@ -80,7 +80,7 @@ def test_notes_without_its_dependencies_is_no_more_than_270_kilobytes(kept: Path
 
 
 BODIES = """
-    from portable import App
+    from portable import App, idempotent
 
     app = App("small")
     rows = app.table("rows")
@@ -92,7 +92,11 @@ BODIES = """
         return row
 
     @app.task
-    def work(payload: dict) -> None: ...
+    @idempotent("{payload[id]}")
+    def work(payload: dict) -> dict: ...
+
+    @app.topic("placed").subscribe
+    def heard(event: object) -> None: ...
 """
 
 
@@ -134,8 +138,39 @@ def test_an_app_that_uses_no_pydantic_brings_none(write: Write, tmp_path: Path, 
         @app.post("/")
         def add(names: list[dict[str, int]]) -> None: ...
         """,
+        """
+        from portable import App
+        app = App("small")
+        @app.task
+        def add(names: dict[str, object]) -> None: ...
+        """,
+        """
+        from portable import App
+        app = App("small")
+        placed = app.topic("placed")
+        @placed.subscribe
+        def add(names: list[str]) -> None: ...
+        """,
+        """
+        from portable import App
+        app = App("small")
+        @app.task
+        def add(names: dict) -> list[int]: ...
+        @app.get("/{id}")
+        def read(id: str) -> dict:
+            return {"sum": sum(add.run(id).result())}
+        """,
+        """
+        from portable import App, idempotent
+        app = App("small")
+        @app.task
+        def add(names: dict) -> None:
+            once(names)
+        @idempotent("{names[id]}")
+        def once(names: dict) -> list[int]: ...
+        """,
     ],
-    ids=["a model", "a dataclass", "typed containers"],
+    ids=["a model", "a dataclass", "typed containers", "a payload", "an event", "a result", "a kept result"],
 )
 def test_an_app_that_needs_pydantic_brings_it_without_naming_it(
     write: Write, index: Path, tmp_path: Path, app: str
