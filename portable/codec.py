@@ -34,9 +34,32 @@ def jsonable(value: object) -> object:
     dump = getattr(value, "model_dump", None)
     if dump is not None:
         return dump(mode="json", by_alias=True)
-    from pydantic_core import to_jsonable_python
-
+    try:
+        from pydantic_core import to_jsonable_python
+    except ModuleNotFoundError:
+        return written(value)
     return to_jsonable_python(value, bytes_mode="base64")
+
+
+def written(value: object) -> object:
+    """The same where pydantic is not: a bundle leaves it out if the app asks for none of what it reads or imports.
+
+    What a resource gave may be bytes or a moment all the same, and a set needs no import.
+    """
+    if isinstance(value, bytes | bytearray):
+        from base64 import urlsafe_b64encode
+
+        return urlsafe_b64encode(value).decode()
+    if isinstance(value, set | frozenset):
+        return list(cast("set[object]", value))
+    module = type(value).__module__
+    if module in ("decimal", "uuid"):
+        return str(value)
+    isoformat = getattr(value, "isoformat", None) if module == "datetime" else None
+    if isoformat is None:
+        raise TypeError(f"Unable to serialize unknown type: {type(value)}")
+    text: str = isoformat()
+    return f"{text[:-6]}Z" if text.endswith("+00:00") else text
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=jsonable).encode

@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -279,3 +279,27 @@ assert loaded == [], loaded
 
 def test_plain_annotations_need_no_pydantic() -> None:
     subprocess.run([sys.executable, "-X", "utf8", "-c", WITHOUT], check=True, timeout=60)
+
+
+def test_without_pydantic_the_same_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes of a bucket, moments, sets: what an app can have that neither imports nor asks for any of it."""
+    source = random.Random(12)
+    values: list[Any] = [set(), frozenset({"a"}), bytearray(b"\xfa\xfb"), b"", UUID(int=7)]
+    for _ in range(500):
+        moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=source.randrange(10**15))
+        zone = timezone(timedelta(minutes=source.randrange(-700, 700)))
+        values += [
+            source.randbytes(source.randrange(40)),
+            source.choice([moment, moment.replace(tzinfo=None, microsecond=0), moment.astimezone(zone), moment.date()]),
+            source.choice([moment.time(), moment.timetz()]),
+            Decimal(source.randrange(-(10**9), 10**9)).scaleb(source.randrange(-9, 9)),
+            {source.randrange(5)},
+        ]
+    wanted = [to_json({"value": [value]}) for value in values]
+    monkeypatch.setattr("portable.codec._fast_encode", None)
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("pydantic", "pydantic_core")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pydantic_core", None)
+    assert [to_json({"value": [value]}) for value in values] == wanted
+    with pytest.raises(InvalidArgument, match="does not fit into JSON: Unable to serialize unknown type"):
+        to_json({"value": object()})
