@@ -35,6 +35,8 @@ class Session:
         self.editor = editor
         self.configuration = configuration
         self.process: int | None = configuration.get("subProcessId")
+        self.resumed = 0
+        """How often the process has gone on from where it stood, with all its threads."""
         self.is_configured = threading.Event()
         self.has_ended = threading.Event()
         self._socket = until("the debugger listens", lambda: connected(editor.port))
@@ -123,7 +125,9 @@ class Session:
         if event == "initialized":
             self._initialized.set()
         elif event == "stopped":
-            self.editor.stops.put(Stop(self, body["threadId"], body["reason"]))
+            self.editor.stops.put(Stop(self, body["threadId"], body["reason"], self.resumed))
+        elif event == "continued":
+            self.resumed += 1
         elif event == "debugpyAttach":
             self.editor.follow(body)
         elif event == "terminated":
@@ -152,6 +156,12 @@ class Stop(NamedTuple):
     session: Session
     thread: int
     reason: str
+    resumed: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it went on meanwhile, because another thread of the process was told to."""
+        return self.session.resumed > self.resumed
 
     def frame(self) -> Message:
         frames: list[Message] = self.session.ask("stackTrace", threadId=self.thread, startFrame=0, levels=1)[
@@ -174,7 +184,9 @@ class Stop(NamedTuple):
         return str(found[name])
 
     def go_on(self) -> None:
+        """With all threads of the process; what stopped before that is over when this returns."""
         self.session.ask("continue", threadId=self.thread)
+        until("the process goes on", lambda: self.is_over or self.session.has_ended.is_set())
 
 
 class Editor:
