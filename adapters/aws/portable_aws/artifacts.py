@@ -13,7 +13,7 @@ from typing import Any
 from portable.deploy.lock import Stored, Taken
 from portable.errors import ConfigurationError, PermissionDenied
 
-from .deploy_clients import Account
+from .deploy_clients import Account, is_absent
 from .errors import error_code, status_of
 
 TAG = {"Key": "portable", "Value": "artifacts-1"}
@@ -21,16 +21,11 @@ TAG = {"Key": "portable", "Value": "artifacts-1"}
 PRIVATE = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
 FIRST_REGION = "us-east-1"
 """The one that CreateBucket does not take by name."""
-ABSENT = ("404", "NoSuchKey", "NoSuchBucket", "NotFound")
 PRECONDITIONS = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
 
 
 def bucket_name(account: Account) -> str:
     return f"portable-{account.id}-{account.region}"
-
-
-def is_absent(error: Exception) -> bool:
-    return error_code(error) in ABSENT or status_of(error) == 404
 
 
 def is_taken(error: Exception) -> bool:

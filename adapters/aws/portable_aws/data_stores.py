@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from portable.errors import ConfigurationError, InvalidArgument, Unavailable
 
-from .deploy_clients import Account, DeployClients
+from .deploy_clients import Account, DeployClients, is_absent
 from .diff import DATA_STORES
-from .errors import ABSENT, error_code, status_of
+from .errors import error_code
 from .names import Names
 from .stack_calls import MOST_POLLS, Pace, Resource
 from .stacks import Template
@@ -242,7 +242,3 @@ class DataStores:
             for upload in uploads:
                 s3.abort_multipart_upload(**where, Key=upload["Key"], UploadId=upload["UploadId"])
         s3.delete_bucket(**where)
-
-
-def is_absent(error: Exception) -> bool:
-    return error_code(error) in ABSENT or status_of(error) == 404

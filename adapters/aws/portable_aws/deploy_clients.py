@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from portable.errors import ConfigurationError, DeployFailed, PermissionDenied, PortableError, Unknown
 
 from .clients import Clients
-from .errors import classify, error_code
+from .errors import ABSENT, classify, error_code, status_of
 
 ATTEMPTS = 8
 """CloudFormation is asked often, and throttles early."""
@@ -150,3 +150,8 @@ def meaning(error: Exception, doing: str) -> PortableError | None:
     if kind is None or error_code(error) == "ValidationError":
         return DeployFailed(f"{doing}: {error}")
     return kind(f"{doing}: {error}", hint="run it again: it goes on from where AWS is")
+
+
+def is_absent(error: Exception) -> bool:
+    """Whether AWS says that what was asked for is not there; HEAD requests are answered without a code."""
+    return error_code(error) in ABSENT or status_of(error) == 404

@@ -9,7 +9,7 @@ import base64
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from .provision import Source
 
@@ -24,13 +24,6 @@ Invoke = Callable[[str, dict[str, Any]], Any]
 
 class Refused(Exception):
     """A record of a stream that the function reported as failed again and again."""
-
-
-class Shard(NamedTuple):
-    """Where a mapping is in one shard of a stream."""
-
-    id: str
-    iterator: str
 
 
 class EventSources:

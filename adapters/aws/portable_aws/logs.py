@@ -1,6 +1,5 @@
 """Logs of a deployed function, page by page and then as they come; see portable.adapter.Deployer.logs."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -129,7 +128,3 @@ def read(clients: Any, function: str, start: float, *, waiting: bool) -> Iterato
         token = answer.get("nextToken")
         if not token:
             return
-
-
-def ago(seconds: float) -> float:
-    return time.time() - seconds
