@@ -24,7 +24,7 @@ from portable.errors import (
 
 from .accounts import SCOPE, Place, project_named, region_named, who
 from .endpoints import endpoint
-from .google_errors import code_of, exceptions, library
+from .google_errors import code_of, exceptions, library, switched_off
 
 AGAIN = "run it again: it goes on from where Google is"
 RIGHTS = "`portable doctor --target gcp --policy` prints the rights that a deploy needs"
@@ -225,8 +225,9 @@ def meaning(error: Exception, doing: str) -> PortableError | None:
         return Unavailable(f"{doing}: {error}", hint=AGAIN)
     status = code_of(error)
     if status in (401, 403):
-        if "SERVICE_DISABLED" in str(error) or "has not been used in project" in str(error):
-            return ConfigurationError(f"{doing}: {error}", hint="gcloud services enable serviceusage.googleapis.com")
+        off = switched_off(error)
+        if off is not None:
+            return ConfigurationError(f"{doing}: {error}", hint=f"gcloud services enable {off}")
         return PermissionDenied(f"{doing}: {error}", hint=RIGHTS)
     if status == 429:
         return Throttled(f"{doing}: {error}", hint=AGAIN)

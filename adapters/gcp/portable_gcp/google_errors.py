@@ -1,9 +1,11 @@
 """Errors of Google's own libraries by what they mean, without importing the libraries."""
 
 import importlib
+import re
 from typing import Any
 
-ABSENT, CONFLICT, UNMET = 404, 409, 412
+FORBIDDEN, ABSENT, CONFLICT, UNMET = 403, 404, 409, 412
+HOST = re.compile(r"[a-z][a-z0-9-]*\.googleapis\.com", re.ASCII)
 
 
 def code_of(error: BaseException) -> int:
@@ -19,6 +21,18 @@ def is_absent(error: BaseException) -> bool:
 def is_refused(error: BaseException) -> bool:
     """Whether something is there already, or was changed by somebody else meanwhile."""
     return code_of(error) in (CONFLICT, UNMET)
+
+
+def switched_off(error: BaseException) -> str | None:
+    """The interface that a project has not enabled, by its host, if that is why something was refused.
+
+    https://cloud.google.com/apis/docs/troubleshooting#service_disabled
+    """
+    said = str(error)
+    if code_of(error) != FORBIDDEN or not ("SERVICE_DISABLED" in said or "has not been used in project" in said):
+        return None
+    named = HOST.search(said)
+    return named[0] if named is not None else "serviceusage.googleapis.com"
 
 
 def library(name: str) -> Any:

@@ -10,7 +10,7 @@ from portable.errors import DeployFailed, NotFound, PermissionDenied
 from portable.invocation import Outcome
 
 from .deploy_clients import DeployClients
-from .google_errors import is_absent
+from .google_errors import is_absent, switched_off
 from .grouping import function_by_handler
 from .names import Names
 from .roles import kind_of
@@ -48,7 +48,8 @@ def address(clients: DeployClients, names: Names, function: str, handler: str) -
     try:
         found = clients.library("cloudfunctions").get_function(name=names.in_location(f"functions/{function}"))
     except Exception as error:
-        if not is_absent(error):
+        # A project without the interface of functions has no functions.
+        if not is_absent(error) and switched_off(error) is None:
             raise
         hint = f"portable deploy --target gcp --stage {names.stage}"
         raise NotFound(f"{handler} is not deployed in {names.stage}", hint=hint) from error

@@ -3,11 +3,12 @@
 import json
 
 import pytest
+from portable_gcp.deploy_clients import DeployClients, told
 
 from portable.direct import KEY
-from portable.errors import DeployFailed, NotFound, PermissionDenied
+from portable.errors import ConfigurationError, DeployFailed, NotFound, PermissionDenied
 from portable.invocation import Outcome
-from tests.gcp.deployer.fake_google import Google
+from tests.gcp.deployer.fake_google import PROJECT, Google
 from tests.gcp.deployer.shop import Shop, app_of
 from tests.gcp_stack.server import Reply, Request, Stand
 
@@ -71,8 +72,18 @@ def test_a_function_that_fails_is_told_with_what_it_said(shop: Shop, google: Goo
 
 
 def test_what_is_not_deployed_or_no_handler_is_not_found(shop: Shop, google: Google) -> None:
+    # As in a project that has had no functions ever.
+    with pytest.raises(NotFound, match="pack is not deployed in dev"):
+        shop.deployer.invoke(shop.options().manifest, "pack", "")
     google.project.enabled.add("cloudfunctions")
     with pytest.raises(NotFound, match="pack is not deployed in dev"):
         shop.deployer.invoke(shop.options().manifest, "pack", "")
     with pytest.raises(NotFound, match="there is no background handler 'index'"):
         shop.deployer.invoke(shop.options(app_of(is_whole=True)).manifest, "index", "")
+
+
+def test_an_interface_that_is_not_enabled_is_told_by_its_name(google: Google) -> None:
+    clients = DeployClients()
+    with pytest.raises(ConfigurationError, match="has not been used in project") as e, told("look"):
+        clients.library("cloudtasks").get_queue(name=f"projects/{PROJECT}/locations/europe-west1/queues/q")
+    assert e.value.hint == "gcloud services enable cloudtasks.googleapis.com"
