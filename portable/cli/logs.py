@@ -125,14 +125,35 @@ def fits(log: dict[str, Any], wanted: dict[str, str | None]) -> bool:
 
 
 def shown(line: LogLine, function: str = "") -> str:
-    """A line for people: ours are JSON objects, of which time, level and message count."""
+    """A line for people: ours, and the platform's own, are JSON, of which time, level and what is said count."""
     try:
         value: Any = json.loads(line.text)
     except ValueError:
         value = None
     whose = f"{function} " if function else ""
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(line.at))
-    if not isinstance(value, dict) or "message" not in value:
+    found = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    text = said(found)
+    if text is None:
         return f"{stamp} {whose}{escape(line.text)}"
-    found = cast("dict[str, Any]", value)
-    return f"{stamp} {whose}{escape(str(found.get('level', 'INFO'))):<7} {escape(str(found['message']))}"
+    return f"{stamp} {whose}{escape(str(found.get('level', 'INFO'))):<7} {escape(text)}"
+
+
+RAISED = (("errorType", "errorMessage", "stackTrace"), ("error_type", "error_message", "stack_trace"))
+"""What a line of a log has of an error, as functions on AWS and on Google Cloud write it."""
+
+
+def said(found: dict[str, Any]) -> str | None:
+    """The message, what was raised, and where; None for an object with none of it."""
+    kind, about, stack = next((names for names in RAISED if any(name in found for name in names)), RAISED[0])
+    parts = [str(found[name]) for name in (kind, about) if found.get(name)]
+    cause = str(found.get("error") or ": ".join(parts))
+    trace: Any = found.get(stack) or ""
+    trace = ("".join(map(str, cast("list[object]", trace))) if isinstance(trace, list) else str(trace)).rstrip()
+    message = found.get("message")
+    if message is None and not cause:
+        return None
+    text = cause if message is None else str(message)
+    if cause not in text and cause not in trace:
+        text = f"{text}: {cause}"
+    return f"{text}\n{trace}" if trace else text
