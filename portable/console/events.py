@@ -10,6 +10,8 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from portable.errors import Unavailable
+
 from .reading import LOG, SUMMARY, Item, Reading, Row, log, mark
 from .store import Event
 
@@ -20,6 +22,8 @@ QUIET_SECONDS = 10.0
 """After so long without an event a comment is sent, so that a dead connection is noticed."""
 PAUSE_SECONDS = 0.05
 """Between two looks, so that a burst of records is a few large writes."""
+AGAIN_SECONDS = 0.5
+"""Until a database that was deleted is looked for again."""
 READERS = 32
 
 
@@ -73,6 +77,8 @@ class Hub:
         self._waiting.add(news)
         try:
             yield b"retry: 1000\n\n"
+            async for comment in self._until_there_is_one(in_thread):
+                yield comment
             oldest, position = await in_thread(self._begin)
             if after is None or after < oldest - 1 or after > position:
                 # Where it was is not known any more, or never was.
@@ -84,7 +90,12 @@ class Hub:
                 yield frame(position, "status", await in_thread(self._status))
             while True:
                 news.clear()
-                chunk: Chunk = await in_thread(self.read, position, wanted)
+                try:
+                    chunk: Chunk = await in_thread(self.read, position, wanted)
+                except Unavailable:
+                    async for comment in self._until_there_is_one(in_thread):
+                        yield comment
+                    continue
                 moved = chunk.last > position
                 position = chunk.last
                 if chunk.text:
@@ -107,6 +118,17 @@ class Hub:
         finally:
             self._waiting.discard(news)
             self.readers -= 1
+
+    async def _until_there_is_one(self, in_thread: Callable[..., Any]) -> AsyncGenerator[bytes]:
+        """Comments, while there is no database: it may be deleted at any time, and comes again with the next record."""
+        while True:
+            try:
+                await in_thread(self._begin)
+            except Unavailable:
+                yield b": nothing new\n\n"
+                await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                return
 
     def _begin(self) -> tuple[int, int]:
         """The oldest event that there is, and the newest."""

@@ -137,17 +137,32 @@ class Reading:
         try:
             now = file_of(os.stat(self._path))
         except FileNotFoundError:
-            raise Unavailable(
-                f"{self._path} was deleted", hint="a new one is begun with the next record: use the app"
-            ) from None
+            raise self._deleted() from None
         while True:
             try:
                 kept, file = self._free.pop()
             except IndexError:
-                return open_reader(self._path), now
+                return self._opened(), now
             if file == now:
                 return kept, file
             kept.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            found = open_reader(self._path)
+        except sqlite3.OperationalError as error:
+            if self._path.exists():
+                raise
+            raise self._deleted() from error
+        if found.execute("PRAGMA user_version").fetchone()[0] == 0:
+            # Its tables come in one transaction, which has not ended.
+            found.close()
+            raise self._deleted()
+        return found
+
+    def _deleted(self) -> Unavailable:
+        hint = "a new one is begun with the next record: use the app"
+        return Unavailable(f"{self._path} was deleted", hint=hint)
 
     def traffic(self, hours: float | None) -> Traffic:
         """What it did in the newest `hours` (None: in all that is recorded). Raises NotFound if that is nothing."""

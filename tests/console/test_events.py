@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from portable.console.description import Description
 from portable.console.events import CHUNK_BYTES, KINDS, READERS, Hub
-from portable.console.store import Batch, Limits
+from portable.console.reading import Reading
+from portable.console.store import DATABASE, Batch, Limits, Store
+from portable.errors import Unavailable
 from portable.telemetry import LogRecord
 
 from .sample import batch
@@ -98,6 +102,52 @@ def test_200_lines_a_second_for_10_seconds_reach_a_reader_that_is_cut_off_again_
     assert [number for _, number in seen] == list(range(total))
     assert [seq for seq, _ in seen] == list(range(start + 1, start + 1 + total))
     assert breaks > 10
+
+
+def test_a_reader_stays_while_the_database_is_gone_and_gets_what_is_in_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("portable.console.events.QUIET_SECONDS", 0.05)
+    monkeypatch.setattr("portable.console.events.AGAIN_SECONDS", 0.05)
+    with served(tmp_path) as console:
+        reader = Reader(console, "?kinds=log,status")
+        reader.next("status")
+        console.record(line(1))
+        last, _ = reader.next("log")
+        for path in tmp_path.glob("telemetry.sqlite3*"):
+            path.unlink()
+        assert console.get("logs").status == 503
+        # One that comes meanwhile waits too.
+        other = Reader(console, "?kinds=log,status")
+        for one in (reader, other):
+            looks = 0
+            while looks < 5:
+                text = one.answer.readline()
+                assert text, "the stream has ended"
+                looks += text.startswith(b": nothing new")
+        console.record(line(2))
+        for one in (reader, other):
+            number, data = one.next("log" if one is reader else "status")
+            assert number > last
+            assert one is other or data["message"].startswith("2 ")
+            one.close()
+        assert console.get("logs").status == 200
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_a_database_that_is_being_begun_is_not_read(tmp_path: Path) -> None:
+    reading = Reading(tmp_path / DATABASE, Description)
+    with pytest.raises(Unavailable, match="was deleted"):
+        reading.services()
+    # As it is between its first byte and the end of the transaction that makes its tables.
+    connection = sqlite3.connect(tmp_path / DATABASE)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+    with pytest.raises(Unavailable, match="was deleted"):
+        reading.services()
+    Store(tmp_path).close()
+    assert reading.services() == []
+    reading.close()
 
 
 def test_a_reader_goes_on_after_the_console_was_started_anew(tmp_path: Path) -> None:
