@@ -1,6 +1,7 @@
 """The debugger of `portable dev --debug`: whatever an editor or a process does, it listens to the next one."""
 
 import importlib
+import itertools
 import json
 import os
 import select
@@ -22,7 +23,17 @@ from tests.e2e.dev import DEADLINE, until
 
 
 @pytest.fixture
-def debugger() -> Iterator[Debugger]:
+def mortal() -> Iterator[Debugger]:
+    """One that a test may end."""
+    found = Debugger(0)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[Debugger]:
     found = Debugger(0)
     try:
         yield found
@@ -31,18 +42,29 @@ def debugger() -> Iterator[Debugger]:
 
 
 @pytest.fixture
+def debugger(lasting: Debugger) -> Debugger:
+    """The same for all that must not end it."""
+    assert not has_ended(lasting), "a test before has ended it"
+    return lasting
+
+
+@pytest.fixture
 def ending() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
 
 
+PIDS = itertools.count(4_000_001)
+"""Of processes that are none: more than a system has."""
+
+
 class FakeProcess:
     """What connects as a process of user code does, and answers when the test lets it."""
 
-    def __init__(self, debugger: Debugger, pid: int = 4_000_001, *, holds: str | None = None) -> None:
+    def __init__(self, debugger: Debugger, *, holds: str | None = None) -> None:
         place = debugger.place
         assert place is not None
-        self.pid = pid
+        self.pid = next(PIDS)
         self.root: int = place["root"]
         self.token: str = place["token"]
         self.holds = holds
@@ -149,7 +171,7 @@ def test_an_editor_that_leaves_before_its_breakpoints_are_set_ends_nothing(
 def test_an_editor_that_leaves_while_it_is_told_of_processes_ends_nothing(
     debugger: Debugger, ending: ExitStack
 ) -> None:
-    fakes = [FakeProcess(debugger, 4_000_001 + number) for number in range(3)]
+    fakes = [FakeProcess(debugger) for _ in range(3)]
     for fake in fakes:
         ending.callback(fake.close)
         until("it is let run on", lambda fake=fake: fake.was_asked("disconnect"))  # type: ignore[misc]
@@ -208,75 +230,76 @@ def test_a_process_that_is_being_let_run_on_is_attached_to_after_that(debugger: 
     until("it is being let run on", lambda: fake.was_asked("attach"))
     editor = Editor(debugger.port)
     ending.enter_context(editor)
-    until("the editor follows into it", lambda: [one for one in editor.sessions if one.process == fake.pid])
+
+    def followed() -> Session | None:
+        return next((one for one in editor.sessions if one.process == fake.pid), None)
+
+    session = until("the editor follows into it", followed)
     # Whoever does not wait asks at once.
     late = time.monotonic() + 0.5
     until("it is asked once more, or is not", lambda: fake.was_asked("attach", 2) or time.monotonic() > late)
     fake.goes_on.set()
-    (session,) = editor.followed(1)
-    assert session.process == fake.pid
+    until("it is attached to", session.is_configured.is_set)
     commands = [message["command"] for message in fake.asked if not message["command"].startswith("pydevd")]
     assert commands[:5] == ["initialize", "attach", "configurationDone", "disconnect", "initialize"]
     assert "disconnect" not in commands[5:]
 
 
-def test_a_root_that_is_lost_is_the_end_and_not_taken_for_another_process(
-    debugger: Debugger, ending: ExitStack
-) -> None:
-    fake = FakeProcess(debugger)
+def test_a_root_that_is_lost_is_the_end_and_not_taken_for_another_process(mortal: Debugger, ending: ExitStack) -> None:
+    fake = FakeProcess(mortal)
     ending.callback(fake.close)
     until("it is let run on", lambda: fake.was_asked("disconnect"))
-    configuration = {"connect": {"host": "127.0.0.1", "port": debugger.port}, "pathMappings": [1]}
-    session = Session(Editor(debugger.port), configuration)
+    configuration = {"connect": {"host": "127.0.0.1", "port": mortal.port}, "pathMappings": [1]}
+    session = Session(Editor(mortal.port), configuration)
     ending.callback(session.close)
     session.ask("initialize", adapterID="debugpy", clientID="tests")
     session.send("attach", configuration)
-    until("the debugger ends, which the supervisor hears", lambda: has_ended(debugger))
-    assert debugger.ended() == "exit code 1"
-    assert debugger.start_again()
-    until("it is started again", lambda: has_ended(debugger))
-    assert debugger.started_again()
-    assert serves(debugger)
+    until("it ends, which the supervisor hears", lambda: has_ended(mortal))
+    assert mortal.ended() == "exit code 1"
+    assert mortal.start_again()
+    until("it is started again", lambda: has_ended(mortal))
+    assert mortal.started_again()
+    assert serves(mortal)
 
 
 def test_a_debugger_that_is_started_again_has_its_port_and_serves_who_waited(
-    debugger: Debugger, ending: ExitStack
+    mortal: Debugger, ending: ExitStack
 ) -> None:
-    port = debugger.port
+    port = mortal.port
     for _ in range(3):
         # The adapter is the one that closes: its end of the connection is kept for a minute by the system.
-        assert serves(debugger)
-    os.kill(debugger._process.pid, signal.SIGKILL)
-    until("its end is seen", lambda: has_ended(debugger))
-    assert debugger.ended() == "killed by SIGKILL"
+        assert serves(mortal)
+    os.kill(mortal._process.pid, signal.SIGKILL)
+    until("its end is seen", lambda: has_ended(mortal))
+    assert mortal.ended() == "killed by SIGKILL"
     waiting = Session(Editor(port), {"connect": {"host": "127.0.0.1", "port": port}})
     ending.callback(waiting.close)
     number = waiting.send("initialize", {"adapterID": "debugpy", "clientID": "tests"})
-    assert debugger.start_again()
-    until("it is started again", lambda: has_ended(debugger))
-    assert debugger.started_again()
-    assert debugger.port == port
+    assert mortal.start_again()
+    until("it is started again", lambda: has_ended(mortal))
+    assert mortal.started_again()
+    assert mortal.port == port
     assert waiting.answer(number)["supportsConfigurationDoneRequest"]
     waiting.close()
-    assert serves(debugger)
+    assert serves(mortal)
 
 
 def test_a_debugger_that_ends_too_often_is_left_ended_and_refuses_editors(
-    debugger: Debugger, monkeypatch: pytest.MonkeyPatch
+    mortal: Debugger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # When it ends, by a clock of the test's own: the last four within a minute are too many.
     for now, starts_again in ((0, True), (30, True), (60, True), (90, True), (91, True), (92, False)):
-        os.kill(debugger._process.pid, signal.SIGKILL)
-        until("its end is seen", lambda: has_ended(debugger))
+        os.kill(mortal._process.pid, signal.SIGKILL)
+        until("its end is seen", lambda: has_ended(mortal))
         monkeypatch.setattr("portable_local.debugger.time", SimpleNamespace(monotonic=lambda now=now: now))
-        debugger.ended()
-        assert debugger.start_again() is starts_again
+        mortal.ended()
+        assert mortal.start_again() is starts_again
         if starts_again:
-            until("it is started again", lambda: has_ended(debugger))
-            assert debugger.started_again()
-    assert debugger.place is None
+            until("it is started again", lambda: has_ended(mortal))
+            assert mortal.started_again()
+    assert mortal.place is None
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", debugger.port), DEADLINE)
+        socket.create_connection(("127.0.0.1", mortal.port), DEADLINE)
 
 
 class Failing:
