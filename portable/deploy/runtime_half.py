@@ -19,10 +19,10 @@ PORTABLE = (
     "changes", "codec", "config", "context", "conventions", "dead_letters", "deduplication", "direct", "dispatch",
     "documents", "drivers", "envelopes", "errors", "extractors", "failures", "forms", "handler_limits", "http",
     "idempotency", "idempotency_keys", "identifiers", "invocation", "invoking", "leases", "letters", "line_recorder",
-    "listeners", "log_lines", "loop", "messages", "middleware", "mounting", "otlp", "parameters", "patterns",
-    "recorded_calls", "recording", "retries", "routing", "run_records", "scalars", "schedules", "shapes", "signatures",
-    "specs", "state_items", "static", "table_items", "table_keys", "table_models", "table_records", "tables", "tasks",
-    "telemetry", "topics",
+    "listeners", "log_lines", "loop", "messages", "middleware", "mounting", "moved_letters", "otlp", "parameters",
+    "patterns", "recorded_calls", "recording", "retries", "routing", "run_records", "scalars", "schedules", "shapes",
+    "signatures", "specs", "state_items", "static", "table_items", "table_keys", "table_models", "table_records",
+    "tables", "tasks", "telemetry", "topics",
 )  # fmt: skip
 """Modules of `portable`. Not here: command line, tests, checks, grants, manifest, OpenAPI, deploys, adapters."""
 OPTIONAL = frozenset({"conventions", "forms", "idempotency", "idempotency_keys", "mounting", "otlp", "static"})
