@@ -4,7 +4,7 @@ import re
 from typing import Literal
 
 from .binding import Registry, Resource
-from .capabilities import Profile, load_profile
+from .capabilities import PROVIDERS, Profile, load_profile
 from .drivers import DriverFactory, ValueDriver
 from .errors import DeclarationError, InvalidArgument, Location, NotFound, PortableError
 from .patterns import Pattern
@@ -82,10 +82,11 @@ class Value(Resource[ValueDriver]):
         if value is None:
             value = default
         if value is None:
-            qualified = self._registry.qualify(self.name)
-            error = NotFound(
-                f"{self.kind} {qualified!r} is not set", hint=self.command.format(name=qualified), resource=self.id
-            )
+            qualified, binding = self._registry.qualify(self.name), self._registry.binding
+            command = self.command.format(name=qualified)
+            if binding.adapter in PROVIDERS:
+                command += f" --target {binding.adapter} --stage {binding.stage}"
+            error = NotFound(f"{self.kind} {qualified!r} is not set", hint=command, resource=self.id)
             # Not the caller's mistake: over HTTP this is no 404.
             error.status = 500
             raise error

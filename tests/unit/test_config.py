@@ -59,10 +59,10 @@ class Store:
         return self
 
 
-def bind(app: App, store: Store, authorize: Any = None) -> Clock:
+def bind(app: App, store: Store, authorize: Any = None, adapter: str = "memory") -> Clock:
     clock = Clock()
     factory: Any = store
-    binding = Binding(app="unit", stage="test", adapter="memory", drivers=factory, profile=PROFILE, clock=clock)
+    binding = Binding(app="unit", stage="test", adapter=adapter, drivers=factory, profile=PROFILE, clock=clock)
     binding.authorize = authorize
     app.bind(binding)
     return clock
@@ -199,3 +199,18 @@ def test_specs_hold_no_more_than_was_declared() -> None:
     param, secret = app.param("p", default="d"), app.secret("s")
     assert (param.spec.name, param.spec.service, param.spec.default) == ("p", "unit", "d")
     assert (secret.spec.name, secret.spec.service) == ("s", "unit")
+
+
+@pytest.mark.parametrize(
+    ("adapter", "place"), [("local", ""), ("aws", " --target aws --stage test"), ("gcp", " --target gcp --stage test")]
+)
+def test_the_command_that_sets_what_is_not_set_is_told_for_where_the_app_runs(adapter: str, place: str) -> None:
+    app = App("unit")
+    bind(app, Store(None), adapter=adapter)
+    for value, command in (
+        (app.secret("key"), "portable secret set key"),
+        (app.param("p"), "portable config set p VALUE"),
+    ):
+        with pytest.raises(NotFound, match="is not set") as caught:
+            value.get()
+        assert caught.value.hint == command + place
