@@ -145,7 +145,7 @@ def test_a_file_that_is_no_python_of_the_target_is_refused_since_the_builder_wou
     ("options", "said"),
     [
         (("--arch", "arm64"), "Cloud Run functions have no architecture 'arm64'"),
-        (("--python", "3.9"), "Cloud Run functions have no Python '3.9'"),
+        (("--python", "3.9"), "portable runs on no Python '3.9'"),
     ],
 )
 def test_what_google_does_not_have_is_refused(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
