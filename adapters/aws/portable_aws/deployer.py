@@ -38,6 +38,7 @@ from .lock import LEASE, Lock
 from .names import Names
 from .packaging import TEMPLATE, package
 from .releases import Releases, template_in
+from .settings import settings_of
 from .stack_calls import Pace, Stacks, failure
 from .stacks import METADATA, Template, key_of, placement_of
 from .translate import functions_of
@@ -236,6 +237,7 @@ class AwsDeployer:
             yield session, check
 
     def _wanted(self, options: PackageOptions, deployed: Template | None, account: Account) -> Wanted:
+        settings_of(options.settings, options.stage).check_region(account.region)
         made = self._make(options, deployed=None if deployed is None else deployed.deployed_placement())
         template = with_names_for_good(template_in(made.files, TEMPLATE), account.id, account.region)
         files = {name: data for name, data in made.files.items() if "/" in name}

@@ -32,6 +32,16 @@ class Settings(NamedTuple):
     log_days: int | None = None
     alarm_topics: tuple[str, ...] = ()
 
+    def check_region(self, region: str) -> None:
+        """Raises ConfigurationError for a topic of another region: CloudWatch takes none, once the stack is made."""
+        for topic in self.alarm_topics:
+            theirs = topic.split(":")[3]
+            if theirs != region:
+                wrong(
+                    f"{TABLE}: alarm_topics: {topic} is in {theirs}, and the app is deployed to {region}",
+                    "an alarm tells topics of its own region only",
+                )
+
 
 def settings_of(table: Mapping[str, Any], stage: str) -> Settings:
     """What a stage has of the table; what is said of it alone goes first. Raises ConfigurationError.

@@ -19,7 +19,7 @@ from portable import App
 from portable.adapter import Choices
 from portable.deploy.plan import Plan
 from portable.errors import ConfigurationError, DataAtRisk, DeployFailed, InvalidArgument, NotFound, ProjectConflict
-from tests.aws.deployer.fake_aws import FakeAws
+from tests.aws.deployer.fake_aws import REGION, FakeAws
 from tests.aws.deployer.fake_cloudformation import CloudFormation
 from tests.aws.deployer.shop import STACK, Shop, Watching, app_of
 
@@ -553,3 +553,17 @@ def test_destroying_what_is_not_there_says_so(shop: Shop) -> None:
     done = shop.destroy("orders", app=app, watcher=watcher)
     assert watcher.said == ["there is no stack shop-dev", "table shop-dev-orders is not there"]
     assert done.deleted == ()
+
+
+def test_a_topic_of_another_region_is_refused_before_anything_is_changed(shop: Shop, aws: FakeAws) -> None:
+    """CloudWatch would take none, in the middle of a first deploy."""
+    topic = "arn:aws:sns:{}:123456789012:on-call"
+    there, here = ({"dev": {"alarm_topics": [topic.format(region)]}} for region in ("us-west-2", REGION))
+    for act in (
+        shop.deployer.plan,
+        lambda options: shop.deployer.deploy(options, Choices(), Watching()),
+    ):
+        with pytest.raises(ConfigurationError, match=f"on-call is in us-west-2, and the app is deployed to {REGION}"):
+            act(shop.options()._replace(settings=there))
+    assert shop.status() is None
+    assert shop.deployer.deploy(shop.options()._replace(settings=here), Choices(), Watching()).is_changed
