@@ -133,7 +133,7 @@ def push(
 ) -> Request:
     """https://cloud.google.com/pubsub/docs/push#receive_push"""
     message = pubsub_v1.PubsubMessage(data=data, attributes=attributes, message_id=id, publish_time=AT)
-    subscription = f"projects/{PROJECT}/subscriptions/{NAMES.filtered_subscription(handler, 'its filter')}"
+    subscription = f"projects/{PROJECT}/subscriptions/{NAMES.pushed_subscription(handler, 'its topic', 'its filter')}"
     found = MessageToDict(
         pubsub_v1.MessagePublishedData.pb(pubsub_v1.MessagePublishedData(message=message, subscription=subscription))
     )

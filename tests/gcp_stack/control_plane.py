@@ -27,6 +27,7 @@ NAMES = {
     "queues": r"[A-Za-z0-9-]{1,100}",
     "topics": r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}",
     "subscriptions": r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}",
+    "snapshots": r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}",
     "jobs": r"[A-Za-z0-9_-]{1,500}",
     "triggers": r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?",
     "secrets": r"[A-Za-z0-9_-]{1,255}",
@@ -59,6 +60,9 @@ class Project:
         self.entries: list[dict[str, Any]] = []
         self.erased: list[str] = []
         """Collection groups whose documents were deleted."""
+        self.led_back: list[tuple[str, str, bool]] = []
+        """Subscriptions that took over what another has not delivered: (its name, the other's, whether it was there
+        when the other's snapshot was made)."""
         self.buried: set[str] = set()
         """Names of queues that were deleted."""
         self.count = 0
@@ -477,6 +481,43 @@ def messages(plane: ControlPlane) -> dict[str, Callable[[Call], Any]]:
     return found
 
 
+def snapshots(plane: ControlPlane) -> dict[str, Callable[[Call], Any]]:
+    """A snapshot knows which subscriptions were there when it was made; a subscription that is led back says to which.
+
+    https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.snapshots
+    """
+    hidden = ("_of", "_before")
+
+    def shown(_: Project, one: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in one.items() if key not in hidden}
+
+    base = collection(plane, "pubsub", "projects", "snapshots", message="google.pubsub.v1.Snapshot", shown=shown)
+
+    def create(call: Call) -> Any:
+        project, name = plane.project(call), named(call)
+        check_name("snapshots", name.rpartition("/")[2])
+        if name in project.resources:
+            raise Refused("ALREADY_EXISTS", f"Resource already exists in the project (resource={name}).")
+        project.resources[name] = {
+            "name": name,
+            "topic": project.must(call.body["subscription"])["topic"],
+            "labels": call.body.get("labels", {}),
+            "_of": call.body["subscription"],
+            "_before": [one for one in project.resources if "/subscriptions/" in one],
+        }
+        return shown(project, project.resources[name])
+
+    def seek(call: Call) -> Any:
+        project = plane.project(call)
+        one, snapshot = project.must(named(call)), project.must(call.body["snapshot"])
+        if one["topic"] != snapshot["topic"]:
+            raise Refused("INVALID_ARGUMENT", "the snapshot is of another topic than the subscription")
+        project.led_back.append((one["name"], snapshot["_of"], one["name"] in snapshot["_before"]))
+        return {}
+
+    return {**base, "pubsub.projects.snapshots.create": create, "pubsub.projects.subscriptions.seek": seek}
+
+
 def accounts(plane: ControlPlane) -> dict[str, Callable[[Call], Any]]:
     path = "iam.projects.serviceAccounts"
 
@@ -711,7 +752,7 @@ def logs(plane: ControlPlane) -> dict[str, Callable[[Call], Any]]:
 
 
 SERVICES = (
-    functions, queues, jobs, triggers, secrets, messages, accounts, projects, interfaces, firestore, logs,
+    functions, queues, jobs, triggers, secrets, messages, snapshots, accounts, projects, interfaces, firestore, logs,
 )  # fmt: skip
 
 

@@ -1,4 +1,5 @@
-"""Stand-in, ours: Pub/Sub, from Google's documentation: topics, pushed and pulled subscriptions, filters, dead letters.
+"""Stand-in, ours: Pub/Sub, from Google's documentation: topics, pushed and pulled subscriptions, filters, dead letters,
+snapshots.
 
 What is kept to: a message is in every subscription that was there when it was published and whose filter it matches;
 it comes until it is acknowledged, with the back-off of the retry policy; after the attempts of a dead-letter policy it
@@ -14,13 +15,14 @@ from .front import Answers, Call, Refused, not_found, page_of, updated
 from .identity import Keys
 from .policies import Policies
 from .pubsub_checks import check_message, checked_name, checked_subscription, size_of
-from .pubsub_messages import Message, Subscription
+from .pubsub_messages import Message, Snapshot, Subscription
 from .times import timestamp
 
 MOST_MESSAGES = 1000
 MOST_BYTES = 10_000_000
 DELETED = "_deleted-topic_"
 PULLED_MOST = 1000
+SNAPSHOT_KEPT, SNAPSHOT_LEAST = 7 * 86400, 3600
 
 
 class PubSub:
@@ -31,6 +33,7 @@ class PubSub:
         self.keys = keys
         self._topics: dict[str, dict[str, Any]] = {}
         self._subscriptions: dict[str, Subscription] = {}
+        self._snapshots: dict[str, Snapshot] = {}
         self._topic_policies = Policies()
         self._subscription_policies = Policies()
         self._numbers = itertools.count(10**15)
@@ -40,11 +43,13 @@ class PubSub:
         self._topics = {name: topic for name, topic in self._topics.items() if not name.startswith(prefix)}
         for name in [name for name in self._subscriptions if name.startswith(prefix)]:
             self._subscriptions.pop(name).is_deleted = True
+        self._snapshots = {name: one for name, one in self._snapshots.items() if not name.startswith(prefix)}
         self._topic_policies.forget(prefix)
         self._subscription_policies.forget(prefix)
 
     def answers(self) -> Answers:
         topics, subscriptions = "pubsub.projects.topics", "pubsub.projects.subscriptions"
+        snapshots = "pubsub.projects.snapshots"
         return {
             f"{topics}.create": self.create_topic,
             f"{topics}.get": self._topic,
@@ -62,6 +67,11 @@ class PubSub:
             f"{subscriptions}.pull": self.pull,
             f"{subscriptions}.acknowledge": self.acknowledge,
             f"{subscriptions}.modifyAckDeadline": self.modify_ack_deadline,
+            f"{subscriptions}.seek": self.seek,
+            f"{snapshots}.create": self.create_snapshot,
+            f"{snapshots}.get": lambda call: self._snapshot(call).resource,
+            f"{snapshots}.list": self.list_snapshots,
+            f"{snapshots}.delete": self.delete_snapshot,
             **self._topic_policies.answers(topics, lambda call: str(self._topic(call)["name"])),
             **self._subscription_policies.answers(
                 subscriptions, lambda call: str(self._subscription(call).resource["name"])
@@ -131,11 +141,17 @@ class PubSub:
                 continue
             if subscription.matches is not None and not subscription.matches(message.get("attributes", {})):
                 continue
-            work = Message(self, subscription, sent, now)
-            subscription.backlog[id] = work
-            if subscription.pushes():
-                self._deliveries.add(subscription.project, now, work)
+            self._put(subscription, sent, now, now)
+        for snapshot in self._snapshots.values():
+            if snapshot.resource["topic"] == topic:
+                snapshot.messages.append((sent, now))
         return id
+
+    def _put(self, subscription: Subscription, sent: dict[str, Any], published: float, now: float) -> None:
+        work = Message(self, subscription, sent, published)
+        subscription.backlog[sent["messageId"]] = work
+        if subscription.pushes():
+            self._deliveries.add(subscription.project, now, work)
 
     def bury(self, message: Message, topic: str, now: float) -> bool:
         """Forwards a message to a dead-letter topic; whether that is there.
@@ -208,6 +224,60 @@ class PubSub:
         known = self._subscription(call)
         known.is_deleted = True
         del self._subscriptions[known.resource["name"]]
+        return {}
+
+    # Snapshots
+
+    def _snapshot(self, call: Call) -> Snapshot:
+        found = self._snapshots.get(f"projects/{call.project}/snapshots/{call.names['snapshotsId']}")
+        if found is None:
+            raise not_found(f"{call.names['snapshotsId']} (resource={call.names['snapshotsId']}).")
+        return found
+
+    def create_snapshot(self, call: Call) -> dict[str, Any]:
+        """https://cloud.google.com/pubsub/docs/replay-overview#snapshot_overview"""
+        name = f"projects/{call.project}/snapshots/{call.names['snapshotsId']}"
+        if name in self._snapshots:
+            raise Refused("ALREADY_EXISTS", f"Resource already exists in the project (resource={name}).")
+        source = self._subscriptions.get(call.body.get("subscription", ""))
+        if source is None:
+            raise not_found(f"{call.body.get('subscription')}.")
+        now = self._deliveries.clocks.now(call.project)
+        waiting = [one for one in source.backlog.values() if not one.is_expired(now)]
+        ends = min([one.published for one in waiting] or [now]) + SNAPSHOT_KEPT
+        if ends < now + SNAPSHOT_LEAST:
+            raise Refused("FAILED_PRECONDITION", "The backlog in the subscription is too old.")
+        resource = {
+            "name": name,
+            "topic": source.resource["topic"],
+            "labels": call.body.get("labels", {}),
+            "expireTime": timestamp(ends),
+        }
+        self._snapshots[name] = Snapshot(resource, [(one.message, one.published) for one in waiting])
+        return resource
+
+    def list_snapshots(self, call: Call) -> dict[str, Any]:
+        prefix = f"projects/{call.project}/snapshots/"
+        found = [one.resource for name, one in sorted(self._snapshots.items()) if name.startswith(prefix)]
+        return page_of(found, call.query, "snapshots")
+
+    def delete_snapshot(self, call: Call) -> dict[str, Any]:
+        del self._snapshots[self._snapshot(call).resource["name"]]
+        return {}
+
+    def seek(self, call: Call) -> dict[str, Any]:
+        """What the snapshot has and the subscription's filter lets through is what waits, and nothing else."""
+        known, now = self._subscription(call), self._deliveries.clocks.now(call.project)
+        snapshot = self._snapshots.get(call.body.get("snapshot", ""))
+        if snapshot is None:
+            raise not_found(f"{call.body.get('snapshot')}.")
+        if snapshot.resource["topic"] != known.resource["topic"]:
+            raise Refused("INVALID_ARGUMENT", "The snapshot is of another topic than the subscription.")
+        for message in list(known.backlog.values()):
+            message.drop()
+        for sent, published in snapshot.messages:
+            if known.matches is None or known.matches(sent.get("attributes", {})):
+                self._put(known, sent, published, now)
         return {}
 
     # Pulling

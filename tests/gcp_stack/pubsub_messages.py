@@ -46,6 +46,15 @@ class Subscription:
         return backoff(attempts, least, seconds_of(policy.get("maximumBackoff", "600s")), DOUBLINGS)
 
 
+class Snapshot:
+    """What one subscription had not been acknowledged at a moment, and all that came to the topic since: (message, when
+    it was published)."""
+
+    def __init__(self, resource: dict[str, Any], messages: list[tuple[dict[str, Any], float]]) -> None:
+        self.resource = resource
+        self.messages = messages
+
+
 class Message:
     """One message in one subscription; as work it is pushed until it is acknowledged."""
 

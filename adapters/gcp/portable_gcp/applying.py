@@ -140,9 +140,17 @@ class Applying:
                 if not is_soon and code_of(error) != TOO_MANY:
                     raise
             pace.wait()
+            self._check()
         return self._begin(move)
 
     def _begin(self, move: Move) -> Operation:
+        operation = self._changed(move)
+        if move.back_to:
+            self._check()
+            self._cloud.seek(move.resource, move.back_to)
+        return operation
+
+    def _changed(self, move: Move) -> Operation:
         one = move.resource
         if one.kind == "access":
             self._cloud.policies.change(one.name, move.give, move.take)
@@ -155,7 +163,7 @@ class Applying:
                     raise
                 return self._taken_over(one)
         if move.action == "update":
-            return self._cloud.update(one, move.paths)
+            return self._cloud.update(one, move.paths) if move.paths else DONE
         if move.found is None:
             raise ValueError(f"{move.action} of {one.id}, which was not found")
         try:
@@ -169,6 +177,7 @@ class Applying:
         pace = self._pace()
         while not operation.is_done():
             pace.wait()
+        self._check()
         return self._cloud.create(one)
 
     def _taken_over(self, one: Resource) -> Operation:
@@ -185,6 +194,7 @@ class Applying:
                 hint="give the app, the stage or what is declared another name",
             )
         found = self.settled([one], {one.id: found}).get(one.id)
+        self._check()
         if found is None:
             return self._cloud.create(one)
         paths = tuple(differing(one.body, found.body))

@@ -14,6 +14,7 @@ from .operations import Operation
 from .queues import Queues
 from .resources import Kind, Resource
 from .sessions import Accounts, Buckets, Interfaces, Policies
+from .snapshots import Snapshots
 
 WORKERS = 8
 APIS: dict[Kind, str] = {
@@ -39,12 +40,14 @@ class Cloud:
         self._notifications = Notifications(clients)
         self._indexes = Indexes(clients, project)
         self._fields = Fields(clients, project)
+        self._snapshots = Snapshots(clients, "snapshot", place)
         self._listed: dict[Kind, Any] = {
             "account": Accounts(clients, project),
             "bucket": Buckets(clients, project),
             "database": Databases(clients, project),
             **{kind: LibraryKind(clients, kind, place) for kind in TABLE},
             "queue": Queues(clients, "queue", place),
+            "snapshot": self._snapshots,
         }
         self._kinds: dict[Kind, Any] = {
             **self._listed,
@@ -143,6 +146,10 @@ class Cloud:
     def delete(self, one: Resource, found: Found) -> Operation:
         gone: Operation = self._kind(one).delete(found)
         return gone
+
+    def seek(self, one: Resource, snapshot: str) -> None:
+        """Leads a subscription back to a snapshot: what that has comes again, also what is published from then on."""
+        self._snapshots.seek(one.name, snapshot)
 
     def _kind(self, one: Resource) -> Any:
         return self._kinds[one.kind]

@@ -46,6 +46,10 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "pubsub.subscriptions.update", "pubsub.topics.attachSubscription", "pubsub.topics.create",
         "pubsub.topics.delete", "pubsub.topics.get", "pubsub.topics.list", "pubsub.topics.update",
     ),
+    "Handover": (
+        "pubsub.snapshots.create", "pubsub.snapshots.delete", "pubsub.snapshots.get", "pubsub.snapshots.list",
+        "pubsub.snapshots.seek", "pubsub.subscriptions.consume",
+    ),
     "Use": ("logging.logEntries.list", "run.routes.invoke"),
     "Values": (
         "secretmanager.versions.add", "secretmanager.versions.access", "secretmanager.versions.destroy",
@@ -56,7 +60,9 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "storage.buckets.delete",
     ),
 }  # fmt: skip
-"""`DeleteData` is for `portable destroy --delete-data`; leave it out, and nobody can. `Values` is for `portable secret`
+"""`Handover` is for a subscriber with another filter, whose new subscription gets what the old one has not delivered:
+Google asks for `consume` then, by which messages could also be read. Without it such a deploy is refused half-way.
+`DeleteData` is for `portable destroy --delete-data`; leave it out, and nobody can. `Values` is for `portable secret`
 and `portable config`, `Use` for `portable invoke` and `portable logs`."""
 
 

@@ -29,10 +29,11 @@ from portable.invocation import Outcome
 
 from .accounts import Place
 from .applying import Applying
-from .artifacts import Artifacts
+from .artifacts import Artifacts, lock_bucket_of
 from .cloud import Cloud
 from .deploy_clients import DeployClients, told
 from .diff import Move, differing, moves_to, plan_of, strangers
+from .handover import snapshots
 from .kept_data import chosen, physical, with_data_kept
 from .libraries import Found
 from .names import Names
@@ -51,6 +52,7 @@ class Session(NamedTuple):
     place: Place
     names: Names
     artifacts: Artifacts
+    locks: Artifacts
     records: Records
     releases: Releases
     lock: Lock
@@ -95,14 +97,15 @@ class GcpDeployer:
 
     def _session(self) -> Session:
         place = self._clients.place()
-        artifacts = Artifacts(self._clients, place)
+        artifacts, locks = Artifacts(self._clients, place), Artifacts(self._clients, place, lock_bucket_of(place))
         return Session(
             place,
             Names(self._app, self._stage, place.project, place.location, place.number),
             artifacts,
+            locks,
             Records(artifacts, self._app, self._stage),
             Releases(artifacts, self._app, self._stage),
-            Lock(artifacts, self._app, self._stage, lease=self._lease, is_providers=is_googles),
+            Lock(locks, self._app, self._stage, lease=self._lease, is_providers=is_googles),
             Cloud(self._clients, place),
         )
 
@@ -136,12 +139,13 @@ class GcpDeployer:
     def is_prod(self) -> bool | None:
         with told("read what is deployed"):
             record = self._record(self._session())
-            return record.is_prod if record.is_deployed else None
+            # What is left of production is production's data, and asked about as such.
+            return record.is_prod if record.resources else None
 
     def holder(self) -> Holder | None:
         with told("read the lock"):
             session = self._session()
-            return session.lock.holder() if session.artifacts.is_there() else None
+            return session.lock.holder() if session.locks.is_there() else None
 
     def logs(
         self, manifest: dict[str, Any] | None, handler: str | None, since: float, follow: Callable[[], bool] | None
@@ -225,7 +229,8 @@ class GcpDeployer:
         ids = {one.id for one in wanted}
         found = session.cloud.read([*wanted, *(one for one in record.resources if one.id not in ids)])
         check_owners(desired, strangers(wanted, record.resources, found), found)
-        return Compared(wanted, found, moves_to(wanted, record.resources, found))
+        passing = snapshots(wanted, record.resources, found)
+        return Compared(wanted, found, moves_to((*wanted, *passing), record.resources, found))
 
     def _apply(
         self, session: Session, wanted: Wanted, choices: Choices, watcher: Watcher, check: Callable[[], None]
@@ -240,7 +245,8 @@ class GcpDeployer:
         compared = self._compared(session, desired, record)
         every = [*compared.wanted, *record.resources]
         found = applying.settled(every, compared.found, wait=choices.wait)
-        moves = moves_to(compared.wanted, record.resources, found)
+        passing = snapshots(compared.wanted, record.resources, found)
+        moves = moves_to((*compared.wanted, *passing), record.resources, found)
         plan = plan_of(desired, moves)
         plan.check_data(choices.lose)
         is_changed = not plan.is_empty
@@ -249,7 +255,7 @@ class GcpDeployer:
         session.artifacts.keep(wanted.files)
         check()
         if is_changed:
-            between = joined(record.resources, compared.wanted)
+            between = joined(record.resources, (*compared.wanted, *passing))
             if between != record.resources:
                 record = session.records.write(record._replace(resources=between))
             applying.apply(moves)
@@ -274,9 +280,12 @@ class GcpDeployer:
         self._check_region(session)
         if not makes and self._record(session).version is None:
             raise self._absent()
-        if makes and session.artifacts.prepare():
-            watcher.say(f"the bucket {session.artifacts.bucket} is ready")
+        for one in [session.artifacts, session.locks] if makes else [session.locks]:
+            if one.prepare():
+                watcher.say(f"the bucket {one.bucket} is ready")
         with session.lock.held(purpose, person(session.place.caller)) as check:
+            # Once more: a first deploy elsewhere may have been made since.
+            self._check_region(session)
             yield session, check
 
     # Destroying
@@ -396,7 +405,7 @@ def drifted(record: Record, found: Mapping[str, Found], cloud: Cloud) -> tuple[s
     """What was changed or deleted past the deploys, in sentences."""
     told_of: list[str] = []
     for one in record.resources:
-        if one.kind in ("access", "table", "api"):
+        if one.kind in ("access", "table", "api", "snapshot"):
             continue
         there = found.get(one.id)
         if there is None:

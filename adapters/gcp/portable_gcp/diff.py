@@ -4,25 +4,28 @@ What Google adds of its own is no difference; what we say and Google has otherwi
 record says was made: what of it is not wanted any more goes. Of access only what we gave is ever taken.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
 from portable.deploy.plan import Action, Change, Plan, ordered
 
+from .handover import has_heard_all_along, is_handed_over, led_back_to
 from .libraries import Found
-from .resources import BEFORE, REPLACING, Desired, Resource, rank
+from .resources import BEFORE, RENAMED, REPLACING, Desired, Resource, rank
 from .sessions import members_of
 
 EXACT = frozenset({"environmentVariables"})
 """Maps that have nothing but what we say."""
 WORDS = {"api": "interface", "account": "service account"}
 PROVIDER = "gcp"
+HANDED_OVER = "what is in it has been handed over by then"
 
 
 class Move(NamedTuple):
     """What is done about one resource. `paths` are those that differ; `found` is what is there.
 
-    Of access, `give` and `take` are bindings.
+    Of access, `give` and `take` are bindings. `back_to` is the snapshot that a subscription is led back to. `loses`:
+    what waits in it is lost, as data would be.
     """
 
     action: Action
@@ -32,22 +35,29 @@ class Move(NamedTuple):
     found: Found | None = None
     give: tuple[dict[str, Any], ...] = ()
     take: tuple[dict[str, Any], ...] = ()
+    back_to: str = ""
+    loses: bool = False
 
 
 def moves_to(wanted: Sequence[Resource], known: Sequence[Resource], found: Mapping[str, Found]) -> tuple[Move, ...]:
-    """All moves, in the order in which they are made: from nothing to what is wanted, then what is to go."""
+    """All moves, in the order in which they are made: from nothing to what is wanted, then what is to go.
+
+    What is wanted has the snapshots that handover.py makes of it.
+    """
     before = {one.id: one for one in known}
     ids = {one.id for one in wanted}
+    taken = [one for one in wanted if one.kind == "snapshot"]
     made: dict[str, Move] = {}
     for one in wanted:
         if one.kind != "access":
-            made[one.id] = move_of(one, before.get(one.id), found.get(one.id))
+            made[one.id] = led_back(move_of(one, before.get(one.id), found.get(one.id)), taken)
     renewed = {move.resource.name.replace("/functions/", "/services/") for move in made.values() if is_new(move)}
     for one in wanted:
         if one.kind == "access":
             made[one.id] = access_move(one, before.get(one.id), found.get(one.id), is_new=one.name in renewed)
-    gone = [leaving(one, found.get(one.id)) for one in known if one.id not in ids]
+    gone = [leaving(one, known, found, taken, ids) for one in known if one.id not in ids]
     going = [move for move in gone if move is not None]
+    going += [Move("delete", one, (HANDED_OVER,), (), Found(one.name, {})) for one in taken]
     return (
         *sorted(made.values(), key=lambda move: (rank(move.resource), move.resource.id)),
         *sorted(going, key=lambda move: (-rank(move.resource), move.resource.id)),
@@ -72,7 +82,10 @@ def move_of(one: Resource, before: Resource | None, found: Found | None) -> Move
         reasons = (*reasons, f"it is {found.state}")
     if fixed:
         never = "Google does not change that in what is there: it is made anew"
-        return Move("replace", one, (*reasons, never), paths, found)
+        loses = one.kind in RENAMED
+        if loses:
+            never += ", and what waits in it is lost"
+        return Move("replace", one, (*reasons, never), paths, found, loses=loses)
     if found.is_failed and one.kind == "index":
         return Move("replace", one, reasons, paths, found)
     if paths or found.is_failed:
@@ -80,19 +93,40 @@ def move_of(one: Resource, before: Resource | None, found: Found | None) -> Move
     return Move("keep", one, (), (), found)
 
 
-def leaving(one: Resource, found: Found | None) -> Move | None:
-    """What becomes of what is wanted no more; None if it is gone, or others may use it."""
+def led_back(move: Move, taken: Iterable[Resource]) -> Move:
+    """The same, of a subscription with what the one before it has not delivered."""
+    snapshot = led_back_to(move.resource, taken)
+    if snapshot is None:
+        return move
+    reasons = (*move.reasons, "it takes over what the one before it has not delivered")
+    action: Action = "update" if move.action == "keep" else move.action
+    return move._replace(action=action, reasons=reasons, back_to=snapshot.name)
+
+
+def leaving(
+    one: Resource, known: Sequence[Resource], now: Mapping[str, Found], taken: Iterable[Resource], ids: Container[str]
+) -> Move | None:
+    """What becomes of what is wanted no more; None if it is gone, or others may use it. `ids` are wanted."""
+    found = now.get(one.id)
     if one.kind == "api" or found is None:
         return None
     if one.kind == "access":
         there = members_of(found.body.get("bindings", ()))
         take = of_ours(one.body["bindings"], there)
         return Move("delete", one, ("it is not needed any more",), (), found, (), take) if take else None
-    if BEFORE in one.id and one.kind == "subscription":
-        return Move(
-            "delete", one, ("another takes its place; what it has not delivered until then is lost",), (), found
+    if one.kind == "snapshot":
+        return Move("delete", one, (HANDED_OVER,), (), found)
+    if one.kind in RENAMED and one.id.partition(BEFORE)[0] in ids:
+        if is_handed_over(one, taken):
+            return Move("delete", one, ("another takes its place, with what it has not delivered",), (), found)
+        if has_heard_all_along(one, known, now):
+            return Move("delete", one, ("another takes its place, which was there before it",), (), found)
+        lost = (
+            "another takes its place, and what it has not delivered is lost; to lose nothing, let the old handler "
+            "stand beside a new one of another name until that is delivered"
         )
-    lost = "; what waits in it is lost" if one.kind in ("queue", "subscription") else ""
+        return Move("delete", one, (lost,), (), found, loses=True)
+    lost = "; what waits in it is lost" if one.kind == "queue" or one.kind in RENAMED else ""
     return Move("delete", one, (f"it is not declared any more{lost}",), (), found)
 
 
@@ -204,7 +238,7 @@ def plan_of(desired: Desired, moves: Iterable[Move], *, steps: Sequence[str] = (
             move.resource.id,
             move.reasons,
             move.resource.where,
-            move.resource.is_data_store,
+            move.resource.is_data_store or move.loses,
         )
         for move in moves
     ]

@@ -67,7 +67,7 @@ def named(manifest: Mapping[str, Any], names: Names) -> Iterator[tuple[str, str,
         elif kind == "schedule":
             yield "job", names.job(handler["name"]), handler
         elif kind == "table":
-            yield "trigger", names.trigger(handler["name"]), handler
+            yield "trigger", names.trigger(handler["name"], ""), handler
 
 
 def spec_of(one: FunctionGroup, handlers: Mapping[str, Any], manifest: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -56,6 +56,9 @@ TABLE: dict[Kind, Library] = {
         "pubsub", "subscriber", "google.pubsub_v1", "Subscription", "subscription", "subscriptions", "project",
         is_request=True,
     ),
+    "snapshot": Library(
+        "pubsub", "subscriber", "google.pubsub_v1", "Snapshot", "snapshot", "snapshots", "project", is_request=True
+    ),
     "secret": Library(
         "secretmanager", "secretmanager", "google.cloud.secretmanager_v1", "Secret", "secret", "secrets", "project",
         "secretId",

@@ -105,8 +105,12 @@ class Names:
         return self._mark
 
     def release_bucket(self) -> str:
-        """Of the project and location, for all apps: zips, releases and locks."""
+        """Of the project and location, for all apps: zips, releases and records."""
         return f"{RELEASES}{self.location}-{self.mark}"
+
+    def lock_bucket(self) -> str:
+        """Of the project, for all apps and wherever they are: who deploys from another region sees the same lock."""
+        return f"{RELEASES}locks-{self.mark}"
 
     # Messages
 
@@ -122,12 +126,15 @@ class Names:
         return self._own(f"{plain(bucket)}-events", TOPIC_CHARACTERS)
 
     def subscription(self, handler: str) -> str:
-        """The subscription that pushes a topic's events, or a bucket's, to a handler."""
+        """How the names begin of what pushes a topic's events, or a bucket's, to a handler."""
         return self._of(handler, TOPIC_CHARACTERS - HASH_CHARACTERS - 1)
 
-    def filtered_subscription(self, handler: str, wanted: str) -> str:
-        """The same with a filter, which Google never changes: with another one it is another, made before that goes."""
-        return f"{self.subscription(handler)}-{marked(wanted)}"
+    def pushed_subscription(self, handler: str, topic: str, wanted: str) -> str:
+        """The subscription of a topic with a filter ("" for none), neither of which Google ever changes.
+
+        With another one it is another subscription, made before the old one goes.
+        """
+        return f"{self.subscription(handler)}-{marked(f'{topic} {wanted}')}"
 
     def dead_topic(self, handler: str) -> str:
         """To which Pub/Sub gives what it could not push to a handler."""
@@ -141,9 +148,9 @@ class Names:
         """The job of Cloud Scheduler that starts a schedule's handler."""
         return self._of(handler, JOB_CHARACTERS)
 
-    def trigger(self, handler: str) -> str:
-        """The trigger of Eventarc that tells a handler of a table's changes."""
-        return self._of(handler, TRIGGER_CHARACTERS)
+    def trigger(self, handler: str, wanted: str) -> str:
+        """The trigger of Eventarc that tells a handler of a table's changes; for other events it is another."""
+        return f"{self._of(handler, TRIGGER_CHARACTERS - HASH_CHARACTERS - 1)}-{marked(wanted)}"
 
     # Values
 

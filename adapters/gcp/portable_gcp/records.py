@@ -14,7 +14,7 @@ from portable.deploy.lock import Taken
 from portable.errors import ProjectConflict
 
 from .artifacts import Artifacts
-from .resources import BEFORE, Resource, from_json, to_json
+from .resources import BEFORE, RENAMED, Resource, from_json, short, to_json
 
 FORMAT = 1
 
@@ -77,15 +77,15 @@ class Records:
 
 
 def told_apart(known: Iterable[Resource], wanted: Iterable[Resource]) -> tuple[Resource, ...]:
-    """What is known, where a subscription of another name takes an id: the old one has an id of its own, and goes.
+    """What is known, where a thing of another name takes an id: the old one has an id of its own, and goes.
 
     Of one that was to go, and is wanted again, nothing is said: it is there, and its labels say whose it is.
     """
     names = {one.id: one.name for one in wanted}
     found: list[Resource] = []
     for one in known:
-        if one.kind == "subscription" and names.get(one.id, one.name) != one.name:
-            one = one._replace(id=f"{one.id}{BEFORE}{one.name.rpartition('/')[2]}")
+        if one.kind in RENAMED and names.get(one.id, one.name) != one.name:
+            one = one._replace(id=f"{one.id}{BEFORE}{short(one)}")
         if one.id in names or BEFORE not in one.id or one.name not in names.values():
             found.append(one)
     return tuple(found)

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 Kind = Literal[
     "api", "account", "database", "table", "index", "field", "bucket", "topic", "secret", "access", "function", "queue",
-    "subscription", "notification", "trigger", "job",
+    "snapshot", "subscription", "notification", "trigger", "job",
 ]  # fmt: skip
 ORDER: tuple[tuple[Kind, ...], ...] = (
     ("api",),
@@ -17,7 +17,7 @@ ORDER: tuple[tuple[Kind, ...], ...] = (
     ("database", "bucket", "topic", "secret"),
     ("table", "index", "field"),
     ("function",),
-    ("queue",),
+    ("queue", "snapshot"),
     ("subscription", "notification", "trigger", "job"),
 )
 """What has to be there before what; it goes in the opposite order. The kinds of one step need nothing of each other.
@@ -51,6 +51,10 @@ REPLACING: dict[Kind, tuple[str, ...]] = {
 
 BEFORE = "@"
 """In the id of what another has taken the place of; what stands before it is the other's."""
+RENAMED: frozenset[Kind] = frozenset({"subscription", "trigger"})
+"""Kinds whose names say what Google does not change in them: the new one is made before the old one goes."""
+SNAPSHOT = "snapshot:"
+"""How the ids of snapshots begin: there are only those that hand over what an old subscription has."""
 
 
 class Resource(NamedTuple):
@@ -106,6 +110,11 @@ def labels(app: str, stage: str, service: str) -> dict[str, str]:
 def mark(app: str, stage: str) -> str:
     """The same in a description, where there are no labels."""
     return f"app={app} stage={stage}, by portable"
+
+
+def short(one: Resource) -> str:
+    """The last part of its name."""
+    return one.name.rpartition("/")[2]
 
 
 def to_json(resources: Sequence[Resource]) -> list[dict[str, Any]]:

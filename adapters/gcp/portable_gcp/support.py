@@ -168,7 +168,8 @@ SUPPORT = {
     "tables.changes": native(
         "A trigger of Eventarc calls the handler's function; what fails goes on in its Cloud Tasks queue. Eventarc "
         "does not tell how often it has tried, so that each attempt is marked in the framework's collection: one more "
-        "write.",
+        "write. It tries for 24 hours: the changes of a function that cannot start for longer than that are lost, and "
+        "are no dead letters.",
         ("eventarc", *QUEUE),
         f"{DOCS}eventarc/docs/run/route-trigger-cloud-firestore",
         "P3208",

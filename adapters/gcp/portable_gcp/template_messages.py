@@ -143,7 +143,7 @@ def pushed(handler: Mapping[str, Any], function: str, names: Names) -> list[Reso
         Resource(
             f"subscription:{name}",
             "subscription",
-            place(f"subscriptions/{names.filtered_subscription(name, wanted) if wanted else names.subscription(name)}"),
+            place(f"subscriptions/{names.pushed_subscription(name, topic, wanted)}"),
             body,
             name,
             where,
@@ -178,20 +178,17 @@ def trigger(handler: Mapping[str, Any], function: str, names: Names) -> Resource
 
     If it does not answer well it is told again, for 24 hours: https://cloud.google.com/eventarc/docs/retry-events
     """
-    name, table = handler["name"], handler["trigger"]["table"]
+    name = handler["name"]
+    documents = f"{ROOTS}/*/{names.collection(handler['trigger']['table'])}/*"
     return Resource(
         f"trigger:{name}",
         "trigger",
-        names.in_location(f"triggers/{names.trigger(name)}"),
+        names.in_location(f"triggers/{names.trigger(name, documents)}"),
         {
             "eventFilters": [
                 {"attribute": "type", "value": CHANGE},
                 {"attribute": "database", "value": names.database()},
-                {
-                    "attribute": "document",
-                    "operator": PATHS,
-                    "value": f"{ROOTS}/*/{names.collection(table)}/*",
-                },
+                {"attribute": "document", "operator": PATHS, "value": documents},
             ],
             "eventDataContentType": "application/protobuf",
             "serviceAccount": names.service_account(function),

@@ -85,7 +85,7 @@ class Google:
         return copy.deepcopy(
             {
                 name: getattr(project, name)
-                for name in ("resources", "policies", "operations", "enabled", "agents", "buried", "count")
+                for name in ("resources", "policies", "operations", "enabled", "agents", "buried", "led_back", "count")
             }
         )
 

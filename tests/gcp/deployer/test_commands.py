@@ -100,6 +100,22 @@ def test_an_app_from_plan_to_destroy(command: Command, google: Google) -> None:
     assert (gone["kept"], gone["deleted"]) == ([], ["corner-dev"])
 
 
+def test_what_is_left_of_production_is_asked_about_by_name_too(command: Command, google: Google) -> None:
+    app, source = ("--app", command.folder), command.folder / "app.py"
+    # A task that nobody sends is a warning, which production does not have.
+    source.write_text(APP.replace("    return orders", "    pack.send(id)\n    return orders"), encoding="utf-8")
+    command.deploy("--prod")
+    command("destroy", *app, *STAGE, "--confirm", "corner-dev")
+    refused = command("destroy", *app, *STAGE, "--yes", "--delete-data", "database", code=2)
+    assert "there is no terminal to ask on" in refused["error"]["message"]
+    assert google.names("databases") == ["corner-dev"]
+    gone = command("destroy", *app, *STAGE, "--confirm", "corner-dev", "--delete-data", "database")
+    assert (gone["kept"], gone["deleted"]) == ([], ["corner-dev"])
+    # Nothing is left, and with it nothing of production.
+    again = command("destroy", *app, *STAGE, "--yes")
+    assert again["deleted"] == []
+
+
 def test_data_at_risk_and_a_lock_have_the_exit_codes_that_they_have_everywhere(
     command: Command, google: Google
 ) -> None:

@@ -8,25 +8,33 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from portable_gcp.artifacts import Artifacts
+from portable_gcp.applying import Applying
+from portable_gcp.artifacts import Artifacts, lock_bucket_of
+from portable_gcp.cloud import Cloud
 from portable_gcp.deploy_clients import DeployClients
 from portable_gcp.deployer import is_googles
+from portable_gcp.diff import moves_to
+from portable_gcp.firestore_indexes import indexes
+from portable_gcp.names import Names
+from portable_gcp.operations import Pace
+from portable_gcp.template_data import indexed
 
 from portable.deploy.lock import Lock
 from portable.errors import ConfigurationError, PermissionDenied, PortableError, ProjectConflict
 from tests.gcp.deployer.fake_google import Google
-from tests.gcp.deployer.shop import Shop, Watching
+from tests.gcp.deployer.shop import Shop, Watching, app_of
 from tests.gcp.deployer.test_interruptions import dead_process
 
 BUCKET = "portable-europe-west1-3d098866"
-KEY = f"projects/_/buckets/{BUCKET}/objects/locks/shop-dev.json"
+KEY = "projects/_/buckets/portable-locks-3d098866/objects/locks/shop-dev.json"
 DEADLINE = 60
 LOOK = 0.01
 
 
 def lock_of(google: Google, *, lease: float = 120.0) -> Lock:
     clients = DeployClients()
-    artifacts = Artifacts(clients, clients.place())
+    place = clients.place()
+    artifacts = Artifacts(clients, place, lock_bucket_of(place))
     artifacts.prepare()
     return Lock(artifacts, "shop", "dev", lease=lease, is_providers=is_googles)
 
@@ -139,6 +147,28 @@ def test_a_lock_is_renewed_while_it_is_needed(google: Google) -> None:
         first = google.project.resources[KEY]["generation"]
         until(lambda: google.project.resources[KEY]["generation"] != first, "a renewal")
         check()
+
+
+def test_a_replacement_makes_nothing_once_the_lock_was_lost_after_its_deletion(shop: Shop, google: Google) -> None:
+    shop.deploy(app_of(indexes=("by_day",)))
+    name, index = next((name, one) for name, one in google.project.resources.items() if "/indexes/" in name)
+    index["state"] = "NEEDS_REPAIR"
+    place = shop.clients.place()
+    names = Names("shop", "dev", place.project, place.location, place.number)
+    wanted = list(indexed(indexes(shop.options(app_of(indexes=("by_day",))).manifest), names))
+    cloud = Cloud(shop.clients, place)
+    found = cloud.read(wanted)
+    moves = [move for move in moves_to(wanted, wanted, found) if move.action != "keep"]
+    assert [(move.action, move.found.name) for move in moves if move.found] == [("replace", name)]
+
+    def check() -> None:
+        if name not in google.project.resources:
+            raise ProjectConflict("the lock was lost")
+
+    google.calls.clear()
+    with pytest.raises(ProjectConflict, match="the lock was lost"):
+        Applying(cloud, Watching(), check, lambda: Pace(lambda _: None)).apply(moves)
+    assert [call.split()[1] for call in google.calls if "/indexes" in call] == ["DELETE"]
 
 
 def test_a_deploy_beside_another_one_changes_nothing(shop: Shop, google: Google) -> None:

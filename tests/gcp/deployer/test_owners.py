@@ -53,7 +53,8 @@ def test_what_is_another_apps_is_neither_taken_over_nor_deleted(
         shop.plan(app)
     with pytest.raises(ConfigurationError, match=f"{name.rpartition('/')[2]} {said}"):
         shop.deploy(app)
-    google.project.resources.pop("projects/_/buckets/portable-europe-west1-3d098866")
+    for bucket in ("portable-europe-west1-3d098866", "portable-locks-3d098866"):
+        google.project.resources.pop(f"projects/_/buckets/{bucket}")
     assert google.state() == before
     if "/buckets/" in name:
         shop.deploy()

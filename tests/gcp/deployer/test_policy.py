@@ -12,6 +12,7 @@ from portable import App
 from portable.errors import DeployFailed
 from tests.gcp.deployer.fake_google import Google
 from tests.gcp.deployer.shop import Shop, app_of
+from tests.gcp.deployer.test_listening import hearing
 from tests.gcp.faulty import between
 from tests.gcp_stack.control_plane import documents
 from tests.gcp_stack.discovery import document
@@ -27,6 +28,7 @@ RIGHTS = {
     "cloudresourcemanager.projects.get": "resourcemanager.projects.get",
     "cloudresourcemanager.projects.getIamPolicy": "resourcemanager.projects.getIamPolicy",
     "cloudresourcemanager.projects.setIamPolicy": "resourcemanager.projects.setIamPolicy",
+    "pubsub.projects.subscriptions.seek": "pubsub.snapshots.seek",
     "firestore.projects.databases.get": "datastore.databases.getMetadata",
     "firestore.projects.databases.patch": "datastore.databases.update",
     "firestore.projects.databases.bulkDeleteDocuments": "datastore.databases.bulkDelete",
@@ -103,7 +105,7 @@ def test_every_call_of_the_deployer_is_allowed(shop: Shop, google: Google) -> No
     assert {right: call for right, call in needed.items() if right not in granted()} == {}
     # And nothing is printed that nothing calls, but what other verbs than these need.
     unused = granted() - set(needed)
-    others = {*PERMISSIONS["Values"], *PERMISSIONS["Use"]}
+    others = {*PERMISSIONS["Values"], *PERMISSIONS["Use"], *PERMISSIONS["Handover"]}
     rarely = {
         "cloudfunctions.functions.get",  # while Google is at work on one, and `portable invoke`
         "iam.serviceAccounts.actAs",  # no call of its own: to give a function, a queue or a trigger its account
@@ -120,6 +122,19 @@ def test_every_call_of_the_deployer_is_allowed(shop: Shop, google: Google) -> No
         "datastore.databases.getMetadata",
     }  # fmt: skip
     assert unused - others - rarely == set()
+
+
+def test_another_filter_needs_what_is_for_a_handover_and_no_more(shop: Shop, google: Google) -> None:
+    shop.deploy(hearing("new"))
+    google.calls.clear()
+    shop.deploy(hearing("old"))
+    needed = {permission(call) for call in google.calls}
+    assert needed - granted() == set()
+    assert set(PERMISSIONS["Handover"]) - needed == {
+        "pubsub.subscriptions.consume",  # no call of its own: to make a snapshot, and to be led back to one
+        "pubsub.snapshots.get",  # one whose creation was in doubt
+        "pubsub.snapshots.list",  # what an interrupted run has left
+    }
 
 
 def test_what_is_there_already_is_looked_at_by_the_same_rights(shop: Shop, google: Google) -> None:
@@ -169,8 +184,10 @@ def test_a_role_is_one_that_google_takes() -> None:
     assert len(role["includedPermissions"]) == len(set(role["includedPermissions"])) <= 3000
 
 
-def test_nothing_in_it_reads_data() -> None:
-    assert not granted() & {
+def test_nothing_in_it_reads_data_but_what_a_handover_needs() -> None:
+    assert "pubsub.subscriptions.consume" in PERMISSIONS["Handover"]
+    others = granted() - set(PERMISSIONS["Handover"])
+    assert not others & {
         "datastore.entities.get", "datastore.entities.list", "datastore.entities.create",
         "pubsub.subscriptions.consume", "cloudtasks.tasks.create",
         "iam.serviceAccountKeys.create", "iam.serviceAccounts.getAccessToken",

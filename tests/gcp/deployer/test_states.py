@@ -11,7 +11,7 @@ from portable.errors import DataAtRisk, DeployFailed, InvalidArgument, NotFound,
 from tests.gcp.deployer.fake_google import PROJECT, Google
 from tests.gcp.deployer.shop import Shop, Watching, app_of
 
-BUCKET = "portable-europe-west1-3d098866"
+BUCKET, LOCKS = "portable-europe-west1-3d098866", "portable-locks-3d098866"
 FUNCTION = f"projects/{PROJECT}/locations/europe-west1/functions/shop-dev-pack"
 
 
@@ -25,7 +25,7 @@ def test_a_first_deploy_makes_bucket_resources_and_release(shop: Shop, google: G
     assert done.is_changed
     assert done.release is not None
     assert done.release.number == 1
-    assert watcher.said == [f"the bucket {BUCKET} is ready"]
+    assert watcher.said == [f"the bucket {BUCKET} is ready", f"the bucket {LOCKS} is ready"]
     made = [one for plan in watcher.plans for one in plan.changes if one.kind != "interface"]
     assert {one.action for one in made} == {"create"}
     assert google.names("functions") == [
@@ -33,12 +33,12 @@ def test_a_first_deploy_makes_bucket_resources_and_release(shop: Shop, google: G
         "shop-dev-sweep",
     ]  # fmt: skip
     assert google.names("queues") == [name for name in google.names("functions") if name != "shop-dev--http"]
-    # Behind the name of one that filters is its filter's mark.
+    # Behind the name is the mark of what Google does not change in them: topic and filter, the events of a table.
     assert [re.sub("-[0-9a-f]{8}$", "", name) for name in google.names("subscriptions")] == [
         "shop-dev-files-stored", "shop-dev-files-stored-dead", "shop-dev-hear", "shop-dev-hear-dead",
     ]  # fmt: skip
     assert google.names("jobs") == ["shop-dev-sweep"]
-    assert google.names("triggers") == ["shop-dev-orders-changed"]
+    assert [re.sub("-[0-9a-f]{8}$", "", name) for name in google.names("triggers")] == ["shop-dev-orders-changed"]
     assert google.names("secrets") == ["shop-dev--param-rate", "shop-dev-key"]
     assert google.names("databases") == ["shop-dev"]
     assert len(google.names("indexes")) == 2
@@ -313,7 +313,8 @@ def test_destroy_keeps_data_stores_and_a_deploy_takes_them_over_again(shop: Shop
     assert [policy for policy in google.project.policies.values() if policy.get("bindings")] == []
     with pytest.raises(NotFound):
         shop.deployer.outputs()
-    assert shop.deployer.is_prod() is None
+    # What is left of a stage is what the stage was.
+    assert shop.deployer.is_prod() is False
     watcher = Watching()
     shop.deploy(everything(), watcher=watcher)
     actions = {one.id: one.action for plan in watcher.plans for one in plan.changes}
@@ -327,7 +328,7 @@ def test_destroy_deletes_the_data_that_is_named_also_when_the_rest_is_gone(shop:
     done = shop.destroy("table:orders", "bucket:files", "key", app=everything())
     assert set(done.deleted) == {"shop-dev/orders", "shop-dev-files-3d098866", "shop-dev-key"}
     assert google.project.erased == ["orders"]
-    assert google.names("buckets") == [BUCKET]
+    assert google.names("buckets") == [BUCKET, LOCKS]
     assert set(shop.destroy(app=everything()).kept) == {"shop-dev", "shop-dev--param-rate"}
 
 

@@ -91,7 +91,8 @@ def test_long_names_are_cut_and_told_apart() -> None:
     first, second = (f"{service}.{'h' * 60}{end}" for end in "xy")
     for of, most in (
         (names.function, 49), (names.queue, 100), (names.topic, 255), (names.subscription, 250), (names.bucket, 63),
-        (names.trigger, 63), (names.job, 500),
+        (lambda handler: names.trigger(handler, "roots/*/orders/*"), 63), (names.job, 500),
+        (lambda handler: names.pushed_subscription(handler, names.topic(handler), "a filter"), 255),
     ):  # fmt: skip
         made = of(first), of(second)
         assert made[0] != made[1]
@@ -231,9 +232,13 @@ def test_subscribers_have_subscriptions_that_last_with_dead_letters_and_their_fi
     assert one["ackDeadlineSeconds"] == 302
     assert one["filter"] == 'attributes."kind" = "new" AND attributes."region" = "eu"'
     assert "filter" not in made.body("subscription:audit")
-    # Google changes no filter, so that another one is another subscription.
-    ends = {name: made.desired.by_id()[f"subscription:{name}"].name.rpartition("/")[2] for name in ("index", "audit")}
-    assert ends["index"] == f"{ends['audit'].removesuffix('audit')}index-{marked(one['filter'])}"
+    # Google changes neither topic nor filter, so that with another one it is another subscription.
+    for name in ("index", "audit"):
+        body = made.body(f"subscription:{name}")
+        mark = marked(f"{body['topic'].rpartition('/')[2]} {body.get('filter', '')}")
+        assert made.desired.by_id()[f"subscription:{name}"].name.endswith(
+            f"/subscriptions/everything-dev-{name}-{mark}"
+        )
     dead = made.desired.by_id()["dead-topic:index"].name
     assert one["deadLetterPolicy"]["deadLetterTopic"] == dead
     # A topic that nobody has subscribed to keeps nothing.
