@@ -225,16 +225,18 @@ class Dispatcher:
         assert response is not None
         return response
 
-    async def answered(self, request: Request, run: "Run", header_bytes: int = -1) -> Response | None:
+    def answered(self, request: Request, run: "Run", header_bytes: int = -1) -> Awaitable[Response | None]:
         """Answers one request; `run` runs what is found for it. Never raises but for what ends the process.
 
         `run` may let go of a request whose handler has not ended: it asks for the answer to a failure, which is final,
-        and returns None later, which is returned. `header_bytes` as for `http`.
+        and returns None later, which is returned. `header_bytes` as for `http`; the ids are those of
+        `identifiers.new_root` then, so that the request begins its trace.
         """
-        if self.recording is not None:
-            from .recording_locally import answered
+        if self.recording is None:
+            return self._answered(request, run, header_bytes)
+        return self.recording.answered(request, run, header_bytes)
 
-            return await answered(self.recording, request, run, header_bytes)
+    async def _answered(self, request: Request, run: "Run", header_bytes: int) -> Response | None:
         try:
             endpoint = self._admit(request, header_bytes)
             if type(endpoint) is not Endpoint:

@@ -38,6 +38,13 @@ def new_ids() -> tuple[str, str]:
     return trace, f"00-{trace}-0000000000000001-01"
 
 
+def new_root() -> tuple[str, str]:
+    """As new_ids, for a span that begins the trace: its id is how the trace's ends."""
+    span = f"{getrandbits(64) | TOP:x}"
+    trace = f"{_prefix}{span}"
+    return trace, f"00-{trace}-{span}-01"
+
+
 def new_span_id() -> str:
     """16 hexadecimal digits that no other span of the trace has, and that are not NOBODY's."""
     return f"{getrandbits(64) | TOP:x}"

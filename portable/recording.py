@@ -17,9 +17,9 @@ from .recorded_calls import not_recorded
 from .telemetry import Frame, InvocationRecord, Payload, Recorder, begin_span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
-    from .dispatch import Dispatcher
+    from .dispatch import Dispatcher, Run
     from .http import Request, Response
     from .invoking import BackgroundHandler
 
@@ -42,7 +42,7 @@ def join(request: "Request") -> str:
 class Recording:
     """The recording side of one Dispatcher; thread-safe as far as its Recorder is."""
 
-    __slots__ = ("_is_cold", "dispatcher", "now", "recorder")
+    __slots__ = ("_answered", "_is_cold", "dispatcher", "now", "recorder")
 
     def __init__(self, dispatcher: "Dispatcher", binding: Binding, recorder: Recorder) -> None:
         self.recorder: Recorder = recorder
@@ -50,6 +50,7 @@ class Recording:
         # The machine's clock without the method around it.
         self.now: Callable[[], float] = time if type(binding.clock) is SystemClock else binding.clock.now
         self._is_cold = True
+        self._answered: Callable[[Recording, Request, Run, int], Awaitable[Response | None]] | None = None
 
     # HTTP
 
@@ -71,8 +72,19 @@ class Recording:
         except Exception as error:
             failure, given = error, given or join(request)
             response = self.failed(context, request, error)
-        self.ended(request, response, found, context, given, started_at, perf_counter() - begun, failure)
+        seconds = perf_counter() - begun
+        if not self.skips(response, context, started_at, seconds):
+            self.keep(request, response, found, context, given, started_at, seconds, failure)
         return response
+
+    def answered(self, request: "Request", run: "Run", header_bytes: int) -> "Awaitable[Response | None]":
+        """As Dispatcher.answered."""
+        if self._answered is None:
+            # Servers with a loop are a developer's.
+            from .recording_locally import answered
+
+            self._answered = answered
+        return self._answered(self, request, run, header_bytes)
 
     def failed(self, context: Context | None, request: "Request", error: Exception) -> "Response":
         if context is None:
@@ -84,7 +96,16 @@ class Recording:
         finally:
             current_context.reset(token)
 
-    def ended(
+    def skips(self, response: "Response", context: Context | None, started_at: float, seconds: float) -> bool:
+        """Whether nothing is wanted of a request that is answered."""
+        try:
+            handler = "" if context is None else context.handler
+            return response.status < 500 and self.recorder.skips("http", handler, started_at, seconds)
+        except Exception as fault:
+            not_recorded(fault)
+            return True
+
+    def keep(
         self,
         request: "Request",
         response: "Response",
@@ -99,9 +120,6 @@ class Recording:
         try:
             status, own, parent = response.status, request.traceparent, given[36:52]
             recorder = self.recorder
-            handler = "" if context is None else context.handler
-            if status < 500 and recorder.skips("http", handler, started_at, seconds):
-                return
             error = trace = frame = None
             if failure is not None:
                 error, trace, frame = told(failure) if status >= 500 else (line_of(failure), None, None)
@@ -123,7 +141,7 @@ class Recording:
                         own[36:52],
                         "" if parent == NOBODY else parent,
                         "http",
-                        handler,
+                        "" if context is None else context.handler,
                         request.id,
                         1,
                         started_at,

@@ -3,11 +3,14 @@
 Apart from recording.py, so that a deployed function does not carry it.
 """
 
+from functools import partial
 from time import perf_counter, time
 from typing import TYPE_CHECKING, cast
 
+from .context import Context
 from .dispatch import Endpoint, Run
 from .http import Request, Response
+from .identifiers import NOBODY
 from .invocation import Invocation, Outcome
 from .recording import join
 from .records import payload_of
@@ -16,6 +19,8 @@ from .telemetry import Payload
 if TYPE_CHECKING:
     from .recording import Recording
 
+BEGINS = f"00-{'0' * 32}-{NOBODY}-01"
+"""In the place of what a request came with that came with nothing."""
 JSON_TYPE = "application/json"
 
 
@@ -23,19 +28,16 @@ async def answered(recording: "Recording", request: Request, run: Run, header_by
     """As Dispatcher.answered, recorded; the same as Recording.http for who waits."""
     dispatcher = recording.dispatcher
     begun, started_at = perf_counter(), recording.now()
-    given, found, context = "", None, None
-
-    def fail(error: Exception) -> Response:
-        response = recording.failed(context, request, error)
-        recording.ended(request, response, found, context, given, started_at, perf_counter() - begun, error)
-        return response
-
+    given, found, context = BEGINS if header_bytes >= 0 else "", None, None
     try:
         found = dispatcher._admit(request, header_bytes)
-        given = join(request)
+        if not given:
+            given = join(request)
         if type(found) is Endpoint:
             context = found.context(request.id, time() + found.timeout, request.traceparent)
             context._calls = 0
+            # No function within this one: it would make each name that both have slower.
+            fail = partial(failed, recording, request, found, context, given, started_at, begun)
             response = await run(found, context, fail)
             if response is None:
                 return None
@@ -43,9 +45,28 @@ async def answered(recording: "Recording", request: Request, run: Run, header_by
             response = cast("Response", found)
         response = dispatcher._finished(request, response)
     except Exception as error:
-        given = given or join(request)
-        return fail(error)
-    recording.ended(request, response, found, context, given, started_at, perf_counter() - begun, None)
+        return failed(recording, request, found, context, given or join(request), started_at, begun, error)
+    seconds = perf_counter() - begun
+    if not recording.skips(response, context, started_at, seconds):
+        recording.keep(request, response, found, context, given, started_at, seconds, None)
+    return response
+
+
+def failed(
+    recording: "Recording",
+    request: Request,
+    found: Endpoint | Response | None,
+    context: Context | None,
+    given: str,
+    started_at: float,
+    begun: float,
+    error: Exception,
+) -> Response:
+    """The answer to a failure, which is recorded."""
+    response = recording.failed(context, request, error)
+    seconds = perf_counter() - begun
+    if not recording.skips(response, context, started_at, seconds):
+        recording.keep(request, response, found, context, given, started_at, seconds, error)
     return response
 
 

@@ -74,6 +74,23 @@ SUSPECTS = re.compile(
     re.IGNORECASE,
 )
 """What a body must have somewhere for a look at its names to be worth it."""
+HINTS = (
+    "authorization",
+    "cookie",
+    "credential",
+    "cvv",
+    "key",
+    "number",
+    "passwd",
+    "password",
+    "phrase",
+    "pwd",
+    "secret",
+    "session",
+    "signature",
+    "token",
+)
+"""One of which is in whatever SUSPECTS finds: to look for them takes a fraction of the time."""
 LOOSE_FIELD = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,{}\[\]]+|[{\[].*)', re.DOTALL)
 """A member of JSON that does not parse, because it was cut; a value that is a list or an object goes to the end."""
 PART = re.compile(r'(name="?([^"\r\n;]*)"?[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n)(.*?)(?=\r?\n--|\Z)', re.DOTALL)
@@ -296,7 +313,7 @@ class Redaction(NamedTuple):
     def body(self, body: str, content_type: str, encoding: str = "text", *, is_cut: bool = False) -> str:
         if encoding == "base64":
             return self._binary(body, is_cut)
-        if SUSPECTS.search(body) or "\\u" in body or "%" in body:
+        if "\\u" in body or "%" in body or is_suspect(body):
             kind = content_type.lower()
             if "form-urlencoded" in kind:
                 body = form(body)
@@ -318,6 +335,12 @@ class Redaction(NamedTuple):
         if is_cut:
             clean = self._without_begun(clean)
         return body if clean == raw else base64.b64encode(clean.encode("latin-1", "replace")).decode()
+
+
+def is_suspect(body: str) -> bool:
+    """Whether there may be names in it that are not for the disk."""
+    lower = body.lower()
+    return any(hint in lower for hint in HINTS) and SUSPECTS.search(body) is not None
 
 
 def begun(text: str, form: str) -> int:

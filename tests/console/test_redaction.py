@@ -12,7 +12,16 @@ from urllib.parse import quote, quote_plus
 import pytest
 from portable_local.values import write_value
 
-from portable.console.redaction import REDACTED, Redaction, form, forms_of, is_secret_name, members
+from portable.console.redaction import (
+    REDACTED,
+    SUSPECTS,
+    Redaction,
+    form,
+    forms_of,
+    is_secret_name,
+    is_suspect,
+    members,
+)
 from portable.records import SpanRecord, payload_of
 from portable.telemetry import (
     ERROR_CHARACTERS,
@@ -283,6 +292,16 @@ def test_what_has_such_a_name_is_taken_out_of_headers_json_forms_queries_and_fie
     assert "hush-hush" not in form_.body
     log = LogRecord("", "", "", "", 0.0, "INFO", "", "line", {name: "hush-hush", "n": 1}, "logging", None)
     assert redaction.log(log).fields == {name: REDACTED, "n": 1}
+
+
+@pytest.mark.parametrize("between", ["", "-", "_", " "])
+def test_each_name_that_is_looked_for_is_found_however_it_is_written(between: str) -> None:
+    """Its hint is looked for first: one that no hint is in would never be found."""
+    for name in SUSPECTS.pattern.split("|"):
+        word = name.replace(".?", between)
+        for written in (word, word.upper(), word.title(), f"my{word}s"):
+            assert is_suspect(f'{{"{written}": "hush-hush"}}'), written
+    assert not is_suspect("nothing of that")
 
 
 @pytest.mark.parametrize("name", OTHERS)

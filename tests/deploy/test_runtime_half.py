@@ -28,8 +28,7 @@ LISTED = {
 NOT_DEPLOYED = {
     ("portable.app", "portable.manifest"): "app.manifest() is for tools",
     ("portable.app", "portable.openapi"): "app.openapi() is for tools",
-    ("portable.dispatch", "portable.recording_locally"): "http_async is for servers with a loop",
-    ("portable.recording", "portable.recording_locally"): "payloads are kept on developers' machines",
+    ("portable.recording", "portable.recording_locally"): "payloads, and servers with a loop, are a developer's",
     ("portable.recorded_calls", "portable.telemetry_reads"): "and so is what reads gave",
 }
 """Imports inside functions that nothing in a deployed function calls."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from portable_local.recording import QueueRecorder, recorder_of
+from portable_local.recording import Allowance, QueueRecorder, recorder_of
 from portable_local.transport import FrameReader
 
 from portable.records import AnyRecord, record_of
@@ -219,12 +219,109 @@ def test_what_is_only_counted_is_told_without_waiting_for_a_record(console: Cons
     recorder.close()
 
 
+class Asked(QueueRecorder):
+    """Counts how often it was looked at what is left of the allowance."""
+
+    times = 0
+
+    @property
+    def payloads(self) -> bool:
+        self.times += 1
+        return super().payloads
+
+
+def spent(console: Console) -> Asked:
+    """A recorder whose allowance is spent for good, and of which a record has arrived."""
+    recorder = Asked(console.path, "http")
+    recorder.log(log())
+    console.wait(1)
+    recorder._invocations = Allowance(0, 0.0)
+    recorder.times = 0
+    return recorder
+
+
+def test_of_a_flood_hardly_any_is_looked_at_and_each_is_counted_in_its_minute(console: Console) -> None:
+    """By several threads, while others send; nobody wakes the sender at the end."""
+    recorder = spent(console)
+    threads, number = 4, 5000
+
+    def flood(which: int) -> None:
+        for one in range(number):
+            # In a minute of its own, of which the others know nothing, and in one that all have.
+            minute = which if one % 10 == 0 else 9
+            assert recorder.skips("http", f"h{one % 2}", 60.0 * minute + 1.0, 0.25)
+
+    running = [threading.Thread(target=flood, args=(which,)) for which in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join(GUARD_SECONDS)
+        assert not thread.is_alive()
+    total = threads * number
+    with console.arrived:
+        assert console.arrived.wait_for(lambda: console.dropped()["invocation"] == total, GUARD_SECONDS)
+    found: dict[int, list[float]] = {}
+    for (kind, _, minute), (count, failed, seconds) in console.unkept().items():
+        assert (kind, failed) == ("http", 0)
+        before = found.get(minute, [0, 0.0])
+        found[minute] = [before[0] + count, before[1] + seconds]
+    own = number // 10
+    shared = total - threads * own
+    assert found == {**{which: [own, own * 0.25] for which in range(threads)}, 9: [shared, shared * 0.25]}
+    assert recorder.times < total / 2
+    recorder.close()
+
+
+def test_a_flood_of_one_handler_is_looked_at_once_for_each_frame(console: Console) -> None:
+    recorder = spent(console)
+    number = 20_000
+    for _ in range(number):
+        assert recorder.skips("http", "create", 90.0, 0.5)
+    with console.arrived:
+        assert console.arrived.wait_for(lambda: console.dropped()["invocation"] == number, GUARD_SECONDS)
+    assert recorder.times <= sum(bool(frame["unkept"]) for frame in console.frames)
+    recorder.close()
+
+
+@pytest.mark.parametrize(
+    ("started_at", "seconds"),
+    [(3000.0, 0.1), (3601.0, 3.0), (3661.0, 0.1)],
+    ids=["the clock was set back", "it took long", "the next minute"],
+)
+def test_in_a_flood_what_is_not_like_the_others_is_looked_at(
+    console: Console, started_at: float, seconds: float
+) -> None:
+    recorder = spent(console)
+    assert recorder.skips("http", "create", 3603.0, 0.1)
+    assert recorder.skips("http", "create", 3603.2, 0.1)
+    assert recorder.times == 1
+    recorder._invocations = Allowance(1, 0.0)
+    assert recorder.skips("http", "create", 3603.2, 0.1)
+    assert not recorder.skips("http", "create", started_at, seconds)
+    recorder.close()
+
+
+def test_an_allowance_that_is_spent_comes_back_for_several_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("portable_local.recording.time.monotonic", lambda: now)
+    allowance = Allowance(2, 8.0, 2)
+    taken: list[int] = []
+    for tick in range(11):
+        now = 100.0 + tick / 16
+        assert (allowance.seconds_spent <= 0) is allowance.is_left
+        while allowance.is_left:
+            allowance.take()
+            taken.append(tick)
+        assert allowance.seconds_spent == 0.25 - (tick % 4) / 16
+    assert taken == [0, 0, 4, 4, 8, 8]
+
+
 def test_bodies_are_bounded_together(tmp_path: Path) -> None:
     recorder = QueueRecorder(str(tmp_path / "none.sock"), "http", most_bytes=100_000)
     for number in range(1000):
         recorder.invocation(invocation(number, "x" * 10_000))
     assert 10 <= len(recorder._queue) <= 12
-    assert recorder._dropped["i"] == 1000 - len(recorder._queue)
+    assert dropped_so_far(recorder) == 1000 - len(recorder._queue)
     recorder.close()
 
 
@@ -248,7 +345,8 @@ def test_a_console_that_takes_nothing_holds_up_nobody(tmp_path: Path) -> None:
 def dropped_so_far(recorder: QueueRecorder) -> int:
     """Invocations, also those that the frame tells of which nobody takes."""
     frames = FrameReader().feed(recorder._unsent or b"")
-    return recorder._dropped["i"] + sum(int(frame["dropped"]["invocation"]) for _, frame in frames)
+    counted = sum(int(number) for number, _, _ in recorder._unkept.values())
+    return counted + sum(int(frame["dropped"]["invocation"]) for _, frame in frames)
 
 
 def test_a_console_that_goes_and_comes_is_found_again(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ It listens on a socket that it shares with the process before and after it, and 
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from email.utils import formatdate
@@ -69,8 +69,8 @@ class TimedDispatcher(Dispatcher):
                 raise
             return self._foreign("documentation", page, (), is_async=False)
 
-    async def respond(self, exchange: Exchange) -> Response | None:
-        return await self.answered(exchange.request, partial(self._timed, exchange), exchange.header_bytes)
+    def respond(self, exchange: Exchange) -> Awaitable[Response | None]:
+        return self.answered(exchange.request, partial(self._timed, exchange), exchange.header_bytes)
 
     def failed(self, request: Request, error: Exception) -> Response:
         """The answer to a request that failed outside of any handler; logged."""
@@ -243,26 +243,26 @@ class HttpChild:
         self._reader = FrameReader()
         self._adopted: set[asyncio.Task[Any]] = set()
 
-    async def respond(self, exchange: Exchange) -> Response | None:
+    def respond(self, exchange: Exchange) -> Awaitable[Response | None]:
         if exchange.request.path.startswith(RESERVED):
-            response = await self._own(exchange.request)
-            if response is not None:
-                return response
-        return await self.dispatcher.respond(exchange)
+            return self._own(exchange)
+        return self.dispatcher.respond(exchange)
 
-    async def _own(self, request: Request) -> Response | None:
-        """What the local runtime answers itself, below a path that no app may have; None: nothing of that."""
+    async def _own(self, exchange: Exchange) -> Response | None:
+        """What is below a path that no app may have: the local runtime answers it itself."""
+        request = exchange.request
         answer: Callable[[], Response | None]
         if request.path.startswith(SIGNED_PREFIX):
             answer = partial(signed_request, self.store, request)
         elif request.path.startswith(OTLP_PREFIX):
             answer = partial(self.inlet.respond, request)
         else:
-            return None
+            return await self.dispatcher.respond(exchange)
         try:
-            return await self.dispatcher.in_thread(answer)
+            response = await self.dispatcher.in_thread(answer)
         except Exception as error:
             return self.dispatcher.failed(request, error)
+        return await self.dispatcher.respond(exchange) if response is None else response
 
     async def go(self) -> None:
         """Accepts connections, until told to drain or to stop."""

@@ -17,6 +17,7 @@ took together: no figure is wrong for what was not kept.
 import atexit
 import contextlib
 import logging
+import math
 import os
 import socket
 import threading
@@ -38,9 +39,15 @@ MOST_RECORDS = 10_000
 MOST_BYTES = 32 * 1024 * 1024
 """Of the bodies and messages in the queue, roughly."""
 FRAME_RECORDS = 250
+TOGETHER = 25
+"""So many are encoded at once."""
 FRAME_CHARACTERS = 1024 * 1024
 GATHER_SECONDS = 0.05
 """So long after the first record what comes is sent together: one frame, one wake-up of the other side."""
+FLOOD_SECONDS = 0.25
+"""As long, while more comes than is kept: each turn of the thread takes the interpreter from whoever answers."""
+LONG_SECONDS = 1.0
+"""What took longer is looked at by itself, also in a flood."""
 PATIENCE = 5.0
 """For which the other side may take nothing before its connection counts as broken."""
 AGAIN_SECONDS = 0.5
@@ -50,13 +57,15 @@ END_SECONDS = 1.0
 class Allowance:
     """How much may be recorded: `burst` at once, `rate` a second over a while.
 
-    To redact and store a record costs more than to answer many a request, and a load test would wait for it. Threads
-    that meet may take one too many, which is of no consequence.
+    When it is spent nothing is left until `together` can be taken again, one after the other. To redact and store a
+    record costs more than to answer many a request, and a load test would wait for it. Threads that meet may take one
+    too many, which is of no consequence.
     """
 
-    def __init__(self, burst: int, rate: float) -> None:
+    def __init__(self, burst: int, rate: float, together: int = 1) -> None:
         self._burst = float(burst)
         self._rate = rate
+        self._together = float(together)
         self._left = float(burst)
         self._at = time.monotonic()
 
@@ -65,15 +74,24 @@ class Allowance:
         if self._left >= 1.0:
             return True
         now = time.monotonic()
-        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
-        self._at = now
-        return self._left >= 1.0
+        left = min(self._burst, self._left + (now - self._at) * self._rate)
+        if left < self._together:
+            return False
+        self._left, self._at = left, now
+        return True
+
+    @property
+    def seconds_spent(self) -> float:
+        """For how long still nothing is left; not more than 0 if something is."""
+        if self._left >= 1.0:
+            return 0.0
+        return (self._together - self._left) / self._rate - (time.monotonic() - self._at) if self._rate else math.inf
 
     def take(self) -> None:
         self._left -= 1.0
 
 
-INVOCATIONS = (500, 100.0)
+INVOCATIONS = (500, 100.0, 25)
 """Those that succeed, with their calls; of one process. Any person reads fewer."""
 FAILURES = (500, 100.0)
 """Have an allowance of their own: they are what one looks for."""
@@ -102,7 +120,12 @@ class QueueRecorder:
         self._queue: deque[AnyRecord] = deque()
         self._bytes = 0
         self._dropped = dict.fromkeys(KINDS, 0)
-        self._unkept: dict[tuple[str, str, int], tuple[int, int, float]] = {}
+        """But for invocations, which are in `_unkept`."""
+        self._unkept: dict[tuple[str, str, int], list[Any]] = {}
+        """Number, failed and seconds, by kind, handler and minute."""
+        self._minute = 0
+        self._spent_from = self._spent_until = 0.0
+        """A success that began and ended between these is only counted, in that minute."""
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._ending = threading.Event()
@@ -122,18 +145,41 @@ class QueueRecorder:
 
     def skips(self, kind: Kind, handler: str, started_at: float, seconds: float, /) -> bool:
         """A success beyond the allowance is counted, and no record of it made."""
+        with self._lock:
+            if started_at >= self._spent_from and started_at + seconds < self._spent_until:
+                # Nearly all of a flood. What stands here already has woken the thread.
+                counted = self._unkept.get((kind, handler, self._minute))
+                if counted is not None:
+                    counted[0] += 1
+                    counted[2] += seconds
+                    return True
         if self.payloads:
             return False
         self._count(kind, handler, started_at, seconds, 0)
+        self._stay_spent(started_at, started_at + seconds)
         return True
+
+    def _stay_spent(self, started_at: float, ended_at: float) -> None:
+        """Spares those that come next the question whether something is left of the allowance: for a while nothing is.
+
+        They are of the same minute, and not of another time: somebody may set the clock.
+        """
+        minute = int(started_at // 60)
+        with self._lock:
+            self._minute = minute
+            self._spent_from = max(minute * 60.0, ended_at - LONG_SECONDS)
+            self._spent_until = min(minute * 60.0 + 60.0, ended_at + self._invocations.seconds_spent)
 
     def _count(self, kind: str, handler: str, started_at: float, seconds: float, failed: int) -> None:
         """An invocation that is not kept."""
         key = (kind, handler, int(started_at // 60))
         with self._lock:
-            self._dropped["i"] += 1
-            before = self._unkept.get(key, (0, 0, 0.0))
-            self._unkept[key] = (before[0] + 1, before[1] + failed, before[2] + seconds)
+            counted = self._unkept.get(key)
+            if counted is None:
+                counted = self._unkept[key] = [0, 0, 0.0]
+            counted[0] += 1
+            counted[1] += failed
+            counted[2] += seconds
         if self._thread is not None and not self._wake.is_set():
             self._wake.set()
 
@@ -203,7 +249,7 @@ class QueueRecorder:
     def _run(self) -> None:
         while not self._ending.is_set():
             self._wake.wait()
-            self._ending.wait(GATHER_SECONDS)
+            self._ending.wait(GATHER_SECONDS if self._invocations.is_left else FLOOD_SECONDS)
             self._wake.clear()
             # Counts go with one frame: more of them come while it is sent, and each would ask for another at once.
             is_sent = self._has_news and self._send_some()
@@ -223,8 +269,8 @@ class QueueRecorder:
         if self._connected is None and not self._connect():
             return False
         if self._unsent is None:
-            batch = self._take()
-            self._unsent = self._frame(batch, self._counts())
+            texts = self._take()
+            self._unsent = self._frame(texts, self._counts())
         try:
             assert self._connected is not None
             self._connected.sendall(self._unsent)
@@ -235,40 +281,46 @@ class QueueRecorder:
         self._unsent = None
         return True
 
-    def _take(self) -> list[tuple[str, str]]:
-        """The next records as JSON, each with its letter."""
-        taken: list[tuple[str, str]] = []
-        size = 0
+    def _take(self) -> list[str]:
+        """The next records as JSON, each with its letter; several in a text, between commas."""
+        texts: list[str] = []
+        count = size = 0
         queue = self._queue
-        while queue and len(taken) < FRAME_RECORDS and size < FRAME_CHARACTERS:
-            record = queue.popleft()
-            letter = letter_of(record)
-            try:
-                text = to_json(record)
-            except (TypeError, ValueError, RecursionError):
-                self._drop(record)
-                continue
-            taken.append((letter, text))
-            size += len(text)
-            self._bytes -= size_of(record)
+        while queue and count < FRAME_RECORDS and size < FRAME_CHARACTERS:
+            records = [queue.popleft() for _ in range(min(TOGETHER, len(queue)))]
+            count += len(records)
+            for text in self._texts_of(records):
+                texts.append(text)
+                size += len(text)
+            self._bytes -= sum(map(size_of, records))
         if not queue:
             self._bytes = 0
-        return taken
+        return texts
+
+    def _texts_of(self, records: list[AnyRecord]) -> list[str]:
+        """All of them in one, which costs the least; each by itself if there is one among them that is no JSON."""
+        try:
+            return [to_json([(letter_of(record), record) for record in records])[1:-1]]
+        except (TypeError, ValueError, RecursionError):
+            if len(records) > 1:
+                return [text for record in records for text in self._texts_of([record])]
+            self._drop(records[0])
+            return []
 
     def _counts(self) -> dict[str, Any]:
         """What was dropped since the last time."""
         with self._lock:
             dropped, self._dropped = self._dropped, dict.fromkeys(KINDS, 0)
             unkept, self._unkept = self._unkept, {}
+        dropped["i"] = sum(counted[0] for counted in unkept.values())
         return {
             "dropped": {KINDS[letter]: count for letter, count in dropped.items()},
             "unkept": [[*key, *counts] for key, counts in unkept.items()],
         }
 
-    def _frame(self, batch: list[tuple[str, str]], counts: dict[str, Any]) -> bytes:
+    def _frame(self, texts: list[str], counts: dict[str, Any]) -> bytes:
         about: dict[str, Any] = {"process": os.getpid(), "role": self._role, **counts}
-        records = ",".join([f'["{letter}",{text}]' for letter, text in batch])
-        return framed(f'["records",{to_json(about)[:-1]},"records":[{records}]}}]')
+        return framed(f'["records",{to_json(about)[:-1]},"records":[{",".join(texts)}]}}]')
 
     def _connect(self) -> bool:
         connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -299,7 +351,7 @@ class QueueRecorder:
             if thread.is_alive():
                 return
         self._ending.set()
-        while (self._queue or self._unsent or any(self._dropped.values())) and time.monotonic() < until:
+        while (self._queue or self._unsent or self._unkept or any(self._dropped.values())) and time.monotonic() < until:
             if not self._send_some():
                 break
         self._disconnect()

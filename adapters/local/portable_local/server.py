@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from portable.http import GivenHeaders, Request, Response
-from portable.identifiers import new_ids
+from portable.identifiers import new_root
 
 Respond = Callable[["Exchange"], Awaitable[Response | None]]
 """Answers an exchange's request; None if that was done by `answer_early`."""
@@ -486,7 +486,7 @@ class Exchange(RequestResponseCycle):
         self.header_bytes = connection.plain_bytes
         """What `Dispatcher.answered` is told."""
         if self.header_bytes >= 0:
-            self.request.id, self.request.traceparent = new_ids()
+            self.request.id, self.request.traceparent = new_root()
         self.keep_alive = (
             parser.get_http_version() == "1.1" and parser.should_keep_alive() and not parser.should_upgrade()
         )
