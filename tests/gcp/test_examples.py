@@ -13,7 +13,8 @@ from tests.gcp_stack.session import GcpStack, gcp_stack
 __all__ = ["gcp_stack"]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-LONGEST = 1800
+LONGEST = 7200
+"""Seconds after which it hangs. All of fatfire's tests load rates, on a busy machine for minutes each."""
 ELSEWHERE = '''"""The app runs on another adapter than the local one."""
 
 import pytest
