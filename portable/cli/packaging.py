@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Any
 
 from portable.app import App
 from portable.codec import Codec
@@ -67,22 +67,24 @@ def used(dispatcher: Dispatcher) -> set[str]:
         for handler in part.handlers.values():
             # Some plan what they decode when they are first given something.
             getattr(handler.decode, "annotation", None)
-    codecs = kinds_of(Codec)
-    planned = {*codecs, *kinds_of(Task), ItemModel, Once, Plan}
+    codecs, tasks = kinds_of(Codec), kinds_of(Task)
+    planned = {*codecs, *tasks, ItemModel, Once, Plan}
     # By their exact class: to ask each object of the process for more takes longer than all the rest.
-    for one in [one for one in gc.get_objects() if type(one) in planned]:
-        if type(one) in codecs:
-            is_pydantics = one._plain is None
-        elif isinstance(one, Task):
-            is_pydantics = reads_by_pydantic(cast("Task[Any, Any]", one))
-        elif isinstance(one, Once):
-            is_pydantics = codec_of(one.function) is not None
-        elif isinstance(one, ItemModel):
-            is_pydantics = one.model is not None
-        else:
+    objects: list[Any] = [one for one in gc.get_objects() if type(one) in planned]
+    for one in objects:
+        kind = one.__class__
+        if kind is Plan:
             is_pydantics = False
             if one.body == "form":
                 found.add("python_multipart")
+        elif kind in codecs:
+            is_pydantics = one._plain is None
+        elif kind in tasks:
+            is_pydantics = reads_by_pydantic(one)
+        elif kind is Once:
+            is_pydantics = codec_of(one.function) is not None
+        else:
+            is_pydantics = one.model is not None
         if is_pydantics:
             found.add("pydantic")
     if any(mount.spec.interface == "wsgi" for _, mount, _ in dispatcher._mounts):
