@@ -1,10 +1,11 @@
-"""Google Cloud's test stack for people: `make gcp-stack` runs it on loopback until it is interrupted.
+"""Google Cloud's test stack for people: `make gcp-stack` runs it on loopback until it is interrupted or ended.
 
 What a shell needs to use it is written to .venv-gcp/environment, and what to say to `portable deploy` is printed: the
 stack runs functions with this machine's own Python.
 """
 
 import shlex
+import signal
 import sys
 import time
 
@@ -19,6 +20,9 @@ OTHERS = ("FIRESTORE_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS", "PUBSUB_E
 
 
 def main() -> None:
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Also where a shell has it begin in the background, which interruptions do not reach.
+        signal.signal(ending, signal.default_int_handler)
     print("the test stack of Google Cloud starts", flush=True)
     host = Host()
     HOME.mkdir(exist_ok=True)
