@@ -6,6 +6,7 @@ stack runs functions with this machine's own Python and processor.
 
 import platform
 import shlex
+import signal
 import sys
 import time
 
@@ -16,6 +17,9 @@ LOOK = 1.0
 
 
 def main() -> None:
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Also where a shell has it ignored, as of what is started in the background, and where a terminal is closed.
+        signal.signal(ending, signal.default_int_handler)
     print("the test stack of AWS starts; the first time it is installed, which takes minutes", flush=True)
     localstack, dynamodb = session.endpoint_of("localstack"), session.endpoint_of("dynamodb")
     environment = AwsStack(localstack, dynamodb, f"{localstack}/_portable").environment()
