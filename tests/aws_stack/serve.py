@@ -9,6 +9,7 @@ import shlex
 import signal
 import sys
 import time
+from pathlib import Path
 
 from . import installation, session
 from .fixtures import AwsStack
@@ -24,7 +25,17 @@ def main() -> None:
     localstack, dynamodb = session.endpoint_of("localstack"), session.endpoint_of("dynamodb")
     environment = AwsStack(localstack, dynamodb, f"{localstack}/_portable").environment()
     file = installation.HOME / "environment"
-    file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items()))
+    try:
+        file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items()))
+        tell(localstack, file)
+        while True:
+            time.sleep(LOOK)
+    except KeyboardInterrupt:
+        file.unlink(missing_ok=True)
+
+
+def tell(localstack: str, file: Path) -> None:
+    """How the stack is used from another terminal."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     processor = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     try:
@@ -35,11 +46,6 @@ def main() -> None:
     print(f"  . {shown}")
     print(f"  portable deploy examples/notes --target aws --stage dev --python {python} --arch {processor}\n")
     print("Interrupt this one to end it; nothing of it stays.", flush=True)
-    try:
-        while True:
-            time.sleep(LOOK)
-    except KeyboardInterrupt:
-        file.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
