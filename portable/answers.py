@@ -1,6 +1,6 @@
 """What handlers return -> Response, and errors -> problem documents (RFC 9457)."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .capabilities import Profile
 from .codec import to_json_bytes
@@ -30,39 +30,44 @@ class Answer(Response):
     """A Response that was made here, for one request: it may be finished in place."""
 
     __slots__ = ()
-
-    def __init__(self, body: bytes, status: int, headers: list[tuple[str, str]]) -> None:
-        self.body = body
-        self.status = status
-        found = NEW_HEADERS(Headers)
-        found._items = headers
-        self.headers: Headers = found
+    if not TYPE_CHECKING:
+        # Whoever makes one fills it: there is no call of a function for it.
+        __init__ = object.__init__
 
 
 NEW_HEADERS = Headers.__new__
-NEW_GIVEN_HEADERS = GivenHeaders.__new__
-NEW_ANSWER = Answer.__new__
 
 
-def json_answer(value: Any, status: int) -> Answer:
+def answer_with(body: bytes, status: int, items: list[tuple[str, str]]) -> Answer:
+    """An Answer with such headers, whose names are in lower case."""
+    found = Answer()
+    found.body = body
+    found.status = status
+    found.headers = headers = NEW_HEADERS(Headers)
+    headers._items = items
+    return found
+
+
+def json_answer(value: Any, status: int, headers: dict[str, str] = JSON_ONLY) -> Answer:
     """What most handlers return, without the calls of a constructor.
 
-    Raises TypeError if there is no JSON of it: the handler's fault, not the client's.
+    `headers` are all that it has, if it is final. Raises TypeError if there is no JSON of it: the handler's fault, not
+    the client's.
     """
-    found = NEW_ANSWER(Answer)
+    found = Answer()
     try:
         found.body = to_json_bytes(value)
     except InvalidArgument as error:
         raise TypeError(f"the handler's answer: {error.message}") from error
     found.status = status
-    found.headers = headers = NEW_GIVEN_HEADERS(GivenHeaders)
-    headers._given = JSON_ONLY
+    found.headers = given = GivenHeaders()
+    given._given = headers
     return found
 
 
 def plain_response(body: bytes, status: int, content_type: str | None) -> Response:
     """An Answer with no headers but its content type."""
-    return Answer(body, status, [] if content_type is None else [("content-type", content_type)])
+    return answer_with(body, status, [] if content_type is None else [("content-type", content_type)])
 
 
 def answer(value: Any, status: int) -> Response:
@@ -79,8 +84,10 @@ def answer(value: Any, status: int) -> Response:
     if value is None:
         return plain_response(b"", 204 if status == 200 else status, None)
     if kind is str:
-        found = Answer(value.encode(), status, [])
-        found.headers = headers = NEW_GIVEN_HEADERS(GivenHeaders)
+        found = Answer()
+        found.body = value.encode()
+        found.status = status
+        found.headers = headers = GivenHeaders()
         headers._given = TEXT_ONLY
         return found
     if kind is bytes or kind is bytearray:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from .answers import (
     BODILESS,
     JSON_ONLY,
+    JSON_TYPE,
     TEXT_ONLY,
     Answer,
     answer,
@@ -58,16 +59,30 @@ INTERNAL = "x-portable-"
 
 
 class Endpoint:
-    """What answers: a function with its plan and all that stands around it; `context` makes the Context of a call."""
+    """What answers: a function with its plan and all that stands around it.
 
-    __slots__ = ("call", "context", "function", "is_async", "middlewares", "plan", "route", "status", "timeout")
+    `new_context` makes the Context of a call, which lacks what `context` gives it.
+    """
+
+    __slots__ = (
+        "call",
+        "function",
+        "has_body",
+        "is_async",
+        "middlewares",
+        "new_context",
+        "plan",
+        "route",
+        "status",
+        "timeout",
+    )
 
     def __init__(
         self,
         function: Callable[..., Any],
         plan: Plan,
         middlewares: tuple[Middleware, ...],
-        context: Callable[[str, float, str], Context],
+        new_context: Callable[[], Context],
         *,
         status: int = 200,
         timeout: int = HTTP_SECONDS,
@@ -78,12 +93,21 @@ class Endpoint:
         self.plan: Plan = plan
         self.call: Call = plan.caller(function)
         self.middlewares: tuple[Middleware, ...] = middlewares
-        self.context: Callable[[str, float, str], Context] = context
+        self.new_context: Callable[[], Context] = new_context
         self.status: int = status
+        self.has_body: bool = status not in BODILESS
         self.timeout: int = timeout
         self.is_async: bool = is_async
         self.route: str = route
         """The template of its path."""
+
+    def context(self, id: str, deadline: float, traceparent: str) -> Context:
+        """The Context of one call."""
+        context = self.new_context()
+        context.id = id
+        context.deadline = deadline
+        context.traceparent = traceparent
+        return context
 
 
 TAKE_REQUEST = Plan((Parameter("request", "request", "request", False, take_request),), None)
@@ -115,7 +139,7 @@ class Dispatcher:
         self._router: Router[Endpoint] = Router()
         self._mounts: list[tuple[str, Mount, tuple[Middleware, ...]]] = []
         self._folders: list[tuple[str, StaticFolder, tuple[Middleware, ...]]] = []
-        self._contexts: dict[str, Callable[[str, float, str], Context]] = {}
+        self._contexts: dict[str, Callable[[], Context]] = {}
         self._taken: dict[tuple[str, str], Location] = {}
         self._loop: Any = None
         for part in app.parts():
@@ -189,17 +213,32 @@ class Dispatcher:
             endpoint = self._admit(request, header_bytes)
             if type(endpoint) is not Endpoint:
                 return self._finished(request, cast("Response", endpoint))
-            context = endpoint.context(request.id, time() + endpoint.timeout, request.traceparent)
+            # What `endpoint.context` does, and below `_run` and `_finished`, without their calls.
+            new_context, call = endpoint.new_context, endpoint.call
+            context = new_context()
+            context.id = request.id
+            context.deadline = time() + endpoint.timeout
+            context.traceparent = request.traceparent
             if endpoint.middlewares:
                 return self._finished(request, self._run(endpoint, request, context))
-            # What `_run` does, without its call.
             token = set_context(context)
             try:
-                result = endpoint.call(request, context)
+                result = call(request, context)
                 if type(result) is CoroutineType:
                     result = self.drive(result)
-                status = endpoint.status
-                response = json_answer(result, status) if type(result) is dict else answer(result, status)
+                if type(result) is not dict:
+                    response = answer(result, endpoint.status)
+                elif self._cors is None and endpoint.has_body and request.method != "HEAD":
+                    headers = {
+                        "content-type": JSON_TYPE,
+                        "x-request-id": request.id,
+                        "traceparent": request.traceparent,
+                    }
+                    response = json_answer(result, endpoint.status, headers)
+                    if len(response.body) <= self._response_limit:
+                        return response
+                else:
+                    response = json_answer(result, endpoint.status)
             except (KeyboardInterrupt, Exception):
                 raise
             except BaseException as raised:
@@ -276,16 +315,15 @@ class Dispatcher:
                 request.traceparent = new_ids()[1]
             if internal:
                 request.headers = Headers(item for item in request.headers._items if not item[0].startswith(INTERNAL))
-        path, query = request.path, len(request.query_string)
-        if (
-            size > self._header_limit
-            or query > self._query_limit
-            or len(path) + query + 1 > self._url_limit
-            or len(request.body) > self._body_limit
-        ):
+        path, query = request.path, request.query_string
+        if size > self._header_limit or len(path) >= self._url_limit or len(request.body) > self._body_limit:
             self._check_limits(request, size)
-        if query and not (request.query_string.isascii() and request.query_string.isprintable()):
-            raise malformed_query()
+        if query:
+            length = len(query)
+            if length > self._query_limit or len(path) + length >= self._url_limit:
+                self._check_limits(request, size)
+            if not (query.isascii() and query.isprintable()):
+                raise malformed_query()
         found = self._router.find(request.method, path)
         if found is None:
             return self._find(request)
@@ -385,7 +423,7 @@ class Dispatcher:
         route = f"{name.partition(':')[2].rstrip('/')}/*"
         return Endpoint(function, TAKE_REQUEST, middlewares, self._context_type(name), is_async=is_async, route=route)
 
-    def _context_type(self, name: str) -> Callable[[str, float, str], Context]:
+    def _context_type(self, name: str) -> Callable[[], Context]:
         found = self._contexts.get(name)
         if found is None:
             found = self._contexts[name] = http_context(name, self.app.name, self.stage, self.binding)
@@ -567,17 +605,11 @@ def recording_of(dispatcher: Dispatcher, binding: Binding | None) -> "Recording 
     return Recording(dispatcher, binding, binding.recorder)
 
 
-def http_context(handler: str, app: str, stage: str, binding: Binding | None) -> Callable[[str, float, str], Context]:
+def http_context(handler: str, app: str, stage: str, binding: Binding | None) -> Callable[[], Context]:
     """A Context class of one endpoint: all but three of its fields are constant, and a call pays for three."""
-
-    def initialise(self: Context, id: str, deadline: float, traceparent: str) -> None:
-        self.id = id
-        self.deadline = deadline
-        self.traceparent = traceparent
-
     constants: dict[str, Any] = {
         "__slots__": (),
-        "__init__": initialise,
+        "__init__": object.__init__,
         "__module__": Context.__module__,
         "_binding": binding,
         "_report": None,
@@ -590,7 +622,7 @@ def http_context(handler: str, app: str, stage: str, binding: Binding | None) ->
         "stage": stage,
     }
     made: Any = type("Context", (Context,), constants)
-    return cast("Callable[[str, float, str], Context]", made)
+    return cast("Callable[[], Context]", made)
 
 
 def body_bytes(body: object) -> bytes:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Any, ClassVar, NamedTuple, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast, overload
 
 from .errors import InvalidArgument, Problem
 
@@ -83,13 +83,20 @@ class GivenHeaders(Headers):
 
     __slots__ = ()
     _given: dict[str, str]
+    if not TYPE_CHECKING:
+        # Whoever makes one sets what it has been given: there is no call of a function for it.
+        __init__ = object.__init__
 
-    def __getattr__(self, name: str) -> Any:
-        if name != "_items":
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-        items = self._items = self._pairs()
-        object.__setattr__(self, "__class__", Headers)
+    # No __getattr__: it would make every other attribute ten times as dear.
+    @property
+    def _items(self) -> list[tuple[str, str]]:
+        self._items = items = self._pairs()
         return items
+
+    @_items.setter
+    def _items(self, items: list[tuple[str, str]]) -> None:
+        object.__setattr__(self, "__class__", Headers)
+        self._items = items  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def _pairs(self) -> list[tuple[str, str]]:
         return list(self._given.items())

@@ -140,6 +140,9 @@ class Plan:
             return lambda request, context: function()  # noqa: ARG005 - all are called alike
         if len(self.extracts) == 1:
             return self._call_with_one(function)
+        first = self.parameters[0]
+        if first.where == "path" and first.annotation is str:
+            return self._call_with_text(function, first.source)
         return self._call_with_two(function)
 
     def _call(self, function: Callable[..., Any], request: Request, context: Context) -> Any:
@@ -172,6 +175,19 @@ class Plan:
             except InvalidArgument as first:
                 raise self.faults(request, context, EMPTY_FORM, first) from None
             return function(value, other)
+
+        return call
+
+    def _call_with_text(self, function: Callable[..., Any], source: str) -> "Call":
+        """`_call_with_two` for a text of the path, which is there as it is, and something else."""
+        extract = self.extracts[1]
+
+        def call(request: Request, context: Context) -> Any:
+            try:
+                value = extract(request, context, EMPTY_FORM)
+            except InvalidArgument as first:
+                raise self.faults(request, context, EMPTY_FORM, first) from None
+            return function(request.params[source], value)
 
         return call
 

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from portable_aws.gateway_http import MOST_ANSWER_BYTES, answer_of, received, request_of
+from portable_aws.gateway_http import MOST_ANSWER_BYTES, MOST_USUAL, answer_of, received, request_of, usual_names
 from portable_aws.traces import traceparent_of
 
 from portable.errors import LimitExceeded
@@ -46,6 +46,35 @@ def test_a_request_has_all_that_one_has_which_is_made_by_its_class() -> None:
     assert len(SLOTS) >= 13
     for name in SLOTS:
         assert getattr(found, name) == getattr(made, name), name
+
+
+def test_an_id_of_the_client_is_seen_whatever_was_sent_before() -> None:
+    """Names that were looked at once are not looked at again."""
+    event = http_event(cookies=[])
+    event["headers"] = {"host": "a", "x-request": "b", "-id": "c", "x-portable": "d", "-e": "f"}
+    assert received(event, ID)[1] == -1
+    for odd in ("x-request-id", "traceparent", "x-portable-attempt"):
+        for headers in ({"host": "a"}, {"host": "a", odd: "b"}, {"host": "a", odd[:4]: "b", odd[4:]: "c"}) * 2:
+            event["headers"] = {"x-amzn-trace-id": "Root=1-67891233-abcdef012345678912345678", **headers}
+            request, size = received(event, ID)
+            assert (size == -1) == (len(headers) > 1)
+            assert (request.id == "") == ("x-request-id" in headers)
+            assert (request.traceparent == "") == ("traceparent" in headers)
+
+
+def test_names_in_capitals_are_mended_whatever_was_sent_before() -> None:
+    event = http_event(cookies=[])
+    for name in ("x-a", "X-A", "x-a", "X-A"):
+        event["headers"] = {name: "1"}
+        assert request_of(event, ID).headers.items() == [("x-a", "1")]
+
+
+def test_of_names_that_were_seen_no_more_than_some_are_kept() -> None:
+    event = http_event(cookies=[])
+    for number in range(3 * MOST_USUAL):
+        event["headers"] = {f"x-{number}": "1"}
+        assert received(event, ID)[1] > 0
+        assert len(usual_names) <= MOST_USUAL
 
 
 def test_cookies_come_in_a_list_and_in_a_header_and_are_one_header() -> None:

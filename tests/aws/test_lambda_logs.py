@@ -26,11 +26,11 @@ def out(monkeypatch: pytest.MonkeyPatch) -> Generator[io.StringIO]:
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     lambda_logs.install()
-    lambda_logs.begin(ID)
+    lambda_logs.current.request_id = ID
     try:
         yield found
     finally:
-        lambda_logs.begin("")
+        lambda_logs.current.request_id = ""
         log_lines.uninstall()
         root.handlers[:] = before
         root.setLevel(level)

@@ -124,7 +124,7 @@ def out(monkeypatch: pytest.MonkeyPatch) -> Generator[io.StringIO]:
     try:
         yield found
     finally:
-        lambda_logs.begin("")
+        lambda_logs.current.request_id = ""
         log_lines.uninstall()
         root.handlers[:] = before
         root.setLevel(level)

@@ -51,8 +51,3 @@ def test_the_dict_itself_is_never_changed() -> None:
     found["x-a"] = "2"
     found.add("x-b", "3")
     assert shared == GIVEN
-
-
-def test_an_attribute_that_headers_lack_is_an_error_as_on_all_objects() -> None:
-    with pytest.raises(AttributeError, match="'GivenHeaders' object has no attribute 'wrong'"):
-        _ = given().wrong

@@ -24,7 +24,10 @@ SMALL_BYTES = MOST_ANSWER_BYTES // 6 - 64 * 1024
 ODD_IN_PATH = re.compile(r"%(?![0-9A-Fa-f]{2})|[^!-~]|[\"#<>?\\^`{|}]")
 
 from_hex = bytes.fromhex
-_new_headers = GivenHeaders.__new__
+MOST_USUAL = 64
+usual_names: set[str] = set()
+"""Names of headers, joined, that are known to be in lower case, with no id and nothing of ours among them."""
+
 _new_request = Request.__new__
 
 
@@ -51,36 +54,31 @@ def received(event: dict[str, Any], request_id: str = "") -> tuple[Request, int]
         given, path, body = event["headers"], event["rawPath"], event.get("body")
         # Only text can be joined: what holds is known of all of them at once.
         names, values = "".join(given), "".join(given.values())
-        query, client = event["rawQueryString"], http["sourceIp"]
-        if (
-            names.lower() != names
-            or path[:1] != "/"
-            or not path.isascii()
-            or not path.isprintable()
-            # Two lists could be joined as well.
-            or type(query) is not str
-            or not (http["method"] + query + client)
-        ):
+        method, query, client = http["method"], event["rawQueryString"], http["sourceIp"]
+        # Two lists could be added as well.
+        if type(query) is not str or not method + query + client:
             raise ValueError("not as AWS sends it")
-        headers = _new_headers(GivenHeaders)
+        is_usual = names in usual_names or becomes_usual(names)
+        if about["stage"] != "$default":
+            path = without_stage(path, about)
+        if path[0] != "/" or not path.isascii() or not path.isprintable():
+            raise ValueError("not as AWS sends it")
+        if "%" in path or " " in path or "?" in path or "#" in path:
+            path = encoded_path(path)
+        headers = GivenHeaders()
         headers._given = given
         # What Request(...) does, without a call that has nine arguments: a test compares the two.
         request = _new_request(Request)
-        request.method = http["method"]
+        request.method = method
         request.path = path
         request.query_string = query
         request.headers = headers
         request.body = b"" if body is None else binary(body) if event["isBase64Encoded"] else body.encode()
         request.client = client
         request.scheme = given.get("x-forwarded-proto", "https")
-        request.id = request.traceparent = ""
         request.params = {}
         request.state = {}
         request._query = request._cookies = None
-        if about["stage"] != "$default":
-            request.path = path = without_stage(path, about)
-        if "%" in path or " " in path or "?" in path or "#" in path:
-            request.path = encoded_path(path)
         size = len(names) + len(values)
         cookies = event.get("cookies")
         if cookies:
@@ -89,12 +87,10 @@ def received(event: dict[str, Any], request_id: str = "") -> tuple[Request, int]
             headers._items = [item for item in headers._items if item[0] != "cookie"]
             headers._items.append(("cookie", "; ".join(cast("list[str]", cookies))))
             size = -1
-        if "x-request-id" in given or "traceparent" in given or "x-portable-" in names or not request_id:
+        if not (is_usual and request_id):
             size = -1
-            if "x-request-id" not in given:
-                request.id = request_id
-            if "traceparent" not in given:
-                request.traceparent = traceparent_of(given.get("x-amzn-trace-id"))
+            request.id = "" if "x-request-id" in given else request_id
+            request.traceparent = "" if "traceparent" in given else traceparent_of(given.get("x-amzn-trace-id"))
         else:
             request.id = request_id
             trace = given.get("x-amzn-trace-id", "")
@@ -108,11 +104,27 @@ def received(event: dict[str, Any], request_id: str = "") -> tuple[Request, int]
                 request.traceparent = f"00-{root}-{SPAN}-01"
             else:
                 request.traceparent = traceparent_of(trace) or new_ids()[1]
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (LookupError, TypeError, AttributeError, ValueError):
         if type(event) is MendedEvent:
             raise
         return received(mended(event), request_id)
     return request, size
+
+
+def becomes_usual(names: str) -> bool:
+    """Whether headers of such names, joined, have no id and nothing of ours among them. Raises ValueError for capitals.
+
+    If so, it is known of them from then on: clients are much alike, and each sends the same ones again and again.
+    """
+    if names.lower() != names:
+        raise ValueError("not as AWS sends it")
+    # Looked for in the whole text, which does not say where a name ends.
+    if "x-request-id" in names or "traceparent" in names or "x-portable-" in names:
+        return False
+    if len(usual_names) >= MOST_USUAL:
+        usual_names.clear()
+    usual_names.add(names)
+    return True
 
 
 def binary(body: str) -> bytes:

@@ -102,11 +102,11 @@ class LineRecorder(line_recorder.LineRecorder):
 
     def invocation(self, record: InvocationRecord, /) -> None:
         if log_lines._printed and not (self._only_failures and record.outcome == "succeeded"):
-            log_lines.write(invocation_line(record, lambda_logs._request_id))
+            log_lines.write(invocation_line(record, lambda_logs.current.request_id))
 
     def call(self, record: CallRecord, /) -> None:
         if log_lines._printed and not (self._only_failures and record.error is None):
-            log_lines.write(call_line(record, lambda_logs._request_id))
+            log_lines.write(call_line(record, lambda_logs.current.request_id))
 
 
 def recorder_of(environment: "Mapping[str, str]") -> "Recorder | None":

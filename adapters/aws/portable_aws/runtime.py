@@ -19,6 +19,7 @@ from portable.specs import TableChange
 
 from . import lambda_logs
 from .gateway_http import answer_of, received
+from .lambda_logs import current
 from .names import Names
 
 if TYPE_CHECKING:
@@ -129,14 +130,15 @@ class Entry:
 
         Raises MalformedEvent for what none of these sends.
         """
-        lambda_logs._request_id = id = context.aws_request_id
+        current.request_id = id = context.aws_request_id
         try:
             if type(event) is not dict:
                 raise MalformedEvent(f"an event is a JSON object, not {type(event).__name__}")
             if "requestContext" not in event:
                 return self._delivered(cast("dict[str, Any]", event), context)
             request, size = received(event, id)  # pyright: ignore[reportUnknownArgumentType] - cast() is a call
-            response = self._http(request, size)
+            http = self._http
+            response = http(request, size)
             try:
                 return answer_of(response)
             except LimitExceeded as error:
