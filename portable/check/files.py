@@ -4,8 +4,6 @@ import ast
 import io
 import os
 import pathlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,9 +14,10 @@ FREE = ("/tmp", "/var/tmp", "/dev", "/proc")  # noqa: S108 - compared with, not 
 WRITERS: dict[Any, int] = {
     **dict.fromkeys((os.mkdir, os.makedirs), 0),
     **dict.fromkeys((os.rename, os.replace, os.symlink, os.link), 1),
-    **dict.fromkeys((shutil.copy, shutil.copy2, shutil.copyfile, shutil.copytree, shutil.move), 1),
 }
 """Functions that write to the path which is their argument of this number."""
+COPIERS = ("copy", "copy2", "copyfile", "copytree", "move")
+"""Functions of shutil that write to the path which is their second argument."""
 METHODS = frozenset(("write_text", "write_bytes", "mkdir", "touch"))
 """Methods of a path that write to it."""
 
@@ -40,10 +39,7 @@ def _written(piece: Piece, call: ast.Call) -> str | None:
     function = piece.resolve(call.func)
     if function is open or function is io.open:
         return _place(piece, call.args[0]) if call.args and _is_writing(piece, call, 1) else None
-    try:
-        number = WRITERS.get(function)
-    except TypeError:
-        number = None
+    number = _argument_written(function)
     if number is not None:
         return _place(piece, call.args[number]) if len(call.args) > number else None
     if not isinstance(call.func, ast.Attribute) or not _is_path(piece, call.func.value):
@@ -51,6 +47,17 @@ def _written(piece: Piece, call: ast.Call) -> str | None:
     if call.func.attr in METHODS or (call.func.attr == "open" and _is_writing(piece, call, 0)):
         return _place(piece, call.func.value)
     return None
+
+
+def _argument_written(function: Any) -> int | None:
+    """The number of the argument that is a path to which a function writes."""
+    if function is UNRESOLVED:
+        return None
+    try:
+        number = WRITERS.get(function)
+    except TypeError:
+        return None
+    return 1 if number is None and any(function is loaded("shutil", name) for name in COPIERS) else number
 
 
 def _database(piece: Piece, call: ast.Call) -> str | None:
@@ -123,6 +130,9 @@ def _beginning(text: str) -> str | None:
 
 
 def _is_free(path: str) -> bool:
+    # Here, because most apps write no file, and this takes as long as all rules of a small app.
+    import tempfile
+
     folders = (*FREE, tempfile.gettempdir())
     whole = os.path.normpath(path)
     return any(whole == folder or whole.startswith(folder + os.sep) for folder in folders)

@@ -47,6 +47,8 @@ NAMING = (
 """Nodes that say something about names."""
 INNER = (*DEFINITIONS, ast.ClassDef)
 """What has names, and code, of its own."""
+BRANCHING = (*INNER, ast.If)
+"""What may hold nodes that are not run, or not here."""
 
 
 class Piece:
@@ -66,13 +68,18 @@ class Piece:
         """What the function imports itself: the whole name of each, also of what is not installed here."""
         self._imports: dict[str, Any] = {}
         self._own_nodes: list[ast.AST] | None = None
+        self._has_inner = False
         if self.is_function:
             self._bind()
 
     def _bind(self) -> None:
         """All names that the function or one inside it binds: which of the two is not told apart."""
         often: dict[str, int] = {}
-        for part in walk(self.node):
+        every = walk(self.node)
+        if not any(isinstance(part, BRANCHING) for part in every[1:]):
+            # Most functions: what runs when they are called is all that is in them.
+            self._own_nodes = every[1:]
+        for part in every:
             if not isinstance(part, NAMING):
                 continue
             bound = bound_names(part)
@@ -138,12 +145,15 @@ class Piece:
 
     def nodes(self) -> list[ast.AST]:
         """Everything in it; a module's functions and classes are pieces of their own."""
-        return _walk(self.node, into_functions=self.is_function)
+        own = self.own_nodes()
+        # Most functions have none inside.
+        return _walk(self.node, into_functions=True) if self.is_function and self._has_inner else own
 
     def own_nodes(self) -> list[ast.AST]:
         """What runs when the function is called: not what is inside functions that it defines. Each rule asks."""
         if self._own_nodes is None:
             self._own_nodes = _walk(self.node, into_functions=False)
+            self._has_inner = any(isinstance(node, INNER) for node in self._own_nodes)
         return self._own_nodes
 
 

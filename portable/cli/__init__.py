@@ -7,6 +7,8 @@ def main() -> None:
     import sys
 
     modules = frozenset(sys.modules)
+    # Nothing that is imported is garbage, and to look for some is a tenth of the imports.
+    gc.disable()
     from .streams import prepare_streams
 
     prepare_streams()
@@ -14,6 +16,7 @@ def main() -> None:
     from .importing import own_process
 
     own_process(modules)
+    gc.enable()
     code = run(sys.argv[1:])
     # On its way out Python would look for garbage among all that is there.
     gc.freeze()

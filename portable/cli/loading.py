@@ -224,6 +224,8 @@ def answer(request: dict[str, str], target: int) -> NoReturn:
     os.dup2(2, 1)
     # It ends in a moment: to look for garbage among the trees of the app's code would be a tenth of its work.
     gc.disable()
+    # What was here before the app is none of its: whoever looks through all objects need not see it.
+    gc.freeze()
 
     def tell(value: Answer) -> None:
         for stream in (sys.stdout, sys.stderr):

@@ -1,10 +1,10 @@
 """What goes into a package, and whether the checks let it be made: for all verbs that make one."""
 
 import gc
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from portable.adapter import PackageOptions, Packager, Project, find_adapter
 from portable.errors import ConfigurationError
@@ -13,6 +13,9 @@ from portable.project_file import PROJECT_FILE
 from .check import report
 from .importing import Importing
 from .project import project_settings
+
+if TYPE_CHECKING:
+    from portable.deploy.diagnostics import Diagnostic
 
 PROD = ("prod", "production")
 """Stages that are production by their name."""
@@ -30,9 +33,12 @@ def find_packager(target: str) -> Packager:
 
 def found(answer: dict[str, Any], packager: Packager, target: str, stage: str, *, is_prod: bool) -> dict[str, Any]:
     """What `check` has to say for this target, with what only its template can show. Production is checked strictly."""
-    check = answer["check"]
+    return told(answer["check"], packager.findings(answer["manifest"], stage), target, is_prod=is_prod)
+
+
+def told(check: dict[str, Any], findings: "Sequence[Diagnostic]", target: str, *, is_prod: bool) -> dict[str, Any]:
+    """What the code's checks and a template's findings say together."""
     root = check["root"]
-    findings = packager.findings(answer["manifest"], stage)
     if not findings:
         return report(check, [target], strict=is_prod)
     # Only now: it brings all of the checks along.
@@ -136,11 +142,12 @@ class Described:
     def checked(self) -> dict[str, Any]:
         """What `check` has to say for the target."""
         if self._checked is None:
-            manifest = self.manifest()
+            packager, target, stage = self._asked
+            # While the app's process still looks at its code.
+            findings = packager.findings(self.manifest(), stage)
             check = self._process.answer()["package"]["check"]
             self.root = check["root"]
-            answer = {"manifest": manifest, "check": check}
-            self._checked = found(answer, *self._asked, is_prod=self._is_prod)
+            self._checked = told(check, findings, target, is_prod=self._is_prod)
         return self._checked
 
     def sure(self) -> None:

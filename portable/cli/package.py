@@ -74,11 +74,13 @@ def command(
             raise
         except Exception as error:  # what the checks find counts more
             made = error
+        manifest = described.manifest()
+        # Before the checks are waited for.
+        written = {} if isinstance(made, Exception) else documents(made, manifest)
         checked = described.checked()
         if not checked["ok"]:
             output.data(checked, describe(checked, described.root, sys.stdout))
             return FAILED
-        manifest = described.manifest()
         if isinstance(made, Exception):
             raise made
         about = {
@@ -89,12 +91,7 @@ def command(
             "python": made.python,
             "functions": made.functions,
         }
-        zips = {id: one["zip"] for id, one in made.functions.items()}
-        files = {
-            **made.files,
-            "grants.json": text(granted(manifest)),
-            "sizes.json": text({"zips": made.sizes, "functions": zips}),
-        }
+        files = {**made.files, **written}
         links = {f"functions/{one['name']}.zip": one["zip"] for one in made.functions.values()}
         write_output(folder, files, about, same=links)
         for note in made.notes:
@@ -108,6 +105,15 @@ def command(
         }
         output.data(value, "" if output.as_json else summary(value))
     return 0
+
+
+def documents(made: Package, manifest: dict[str, Any]) -> dict[str, bytes]:
+    """What lies beside what is deployed: for people."""
+    zips = {id: one["zip"] for id, one in made.functions.items()}
+    return {
+        "grants.json": text(granted(manifest)),
+        "sizes.json": text({"zips": made.sizes, "functions": zips}),
+    }
 
 
 def granted(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from portable.codec import Codec
 from portable.deploy.imports import imports_of
 from portable.dispatch import Dispatcher
 from portable.errors import DeclarationError
-from portable.grants import derive
+from portable.grants.roots import analyse
 from portable.grants.sources import LIBRARY
 from portable.idempotency import Once, codec_of
 from portable.parameters import Plan
@@ -37,7 +37,8 @@ def packaged(app: App, root: str, before: Before) -> Iterator[dict[str, Any]]:
 
     manifest = build_manifest(app, with_grants=False, is_checked=True)
     yield {"loaded": found, "imports": imported(root, found["files"]), "manifest": manifest.to_dict()}
-    derived = derive(app)
+    # Without what `derive` does to know it the next time: this process ends.
+    derived = analyse(app)
     whole = manifest._replace(grants=derived.grants, widenings=derived.widenings)
     yield {"granted": whole.granted()}
     from .checking import checked

@@ -45,12 +45,13 @@ def write_output(
     before = made.with_name(f"{made.name}-before")
     try:
         made.chmod(0o755)
-        for folder_inside in {(made / name).parent for name in (*files, *(same or {}))}:
-            folder_inside.mkdir(parents=True, exist_ok=True)
+        # As texts: there is one for each function, and a Path takes longer than to write most of them.
+        for inside in {os.path.dirname(name) for name in (*files, *(same or {}))}:
+            os.makedirs(os.path.join(made, inside), exist_ok=True)
         for name, data in sorted(files.items()):
             (made / name).write_bytes(data)
         for name, other in sorted((same or {}).items()):
-            link(made / other, made / name)
+            link(os.path.join(made, other), os.path.join(made, name))
         marker = {"format": FORMAT, "portable": __version__, **about}
         (made / MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
         check_output(folder)
@@ -67,9 +68,9 @@ def write_output(
         shutil.rmtree(before, ignore_errors=True)
 
 
-def link(source: Path, target: Path) -> None:
+def link(source: str, target: str) -> None:
     """Makes `target` the same file as `source`, or a copy of it where a disk has no hard links, or no more of them."""
     try:
-        target.hardlink_to(source)
+        os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)

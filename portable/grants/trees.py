@@ -7,8 +7,15 @@ only be texts or operators are not looked at: contexts (`ast.Load`) and operator
 import ast
 from typing import Any
 
-NO_NODES = frozenset(("arg", "asname", "attr", "ctx", "id", "level", "lineno", "module", "op", "ops", "type_comment"))
-"""Fields that hold no node, or an operator, in whatever kind of node they are."""
+NO_NODES = frozenset(
+    (
+        *("arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kwd_attrs", "level", "lineno", "module"),
+        *("name", "op", "ops", "rest", "simple", "type_comment"),
+    )
+)
+"""Fields that hold no node, or an operator, in whatever kind of node they are; but for TypeAlias, whose name is one."""
+GAPS = ("keys", "kw_defaults")
+"""Fields in whose lists an entry may be missing: a key of `{**more}`."""
 LEAVES = (ast.Name, ast.Constant, ast.alias, ast.Pass, ast.Break, ast.Continue, ast.Global, ast.Nonlocal)
 _fields: dict[type[Any], tuple[str, ...]] = dict.fromkeys(LEAVES, ())
 
@@ -18,17 +25,27 @@ def children(node: ast.AST) -> list[ast.AST]:
     kind = type(node)
     fields = _fields.get(kind)
     if fields is None:
-        fields = _fields[kind] = tuple(name for name in kind._fields if name not in NO_NODES)
+        fields = _fields[kind] = fields_of(kind)
     found: list[ast.AST] = []
+    values: dict[str, Any] = node.__dict__
     for name in fields:
-        value: Any = getattr(node, name, None)
+        value = values.get(name)
+        # None, and lists of nothing, are most of all.
+        if not value:
+            continue
         if type(value) is list:
             entries: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
-            # An entry may be None: a key of `{**more}`.
-            found += [one for one in entries if isinstance(one, ast.AST)]
+            found += entries if name not in GAPS else [one for one in entries if one is not None]
         elif isinstance(value, ast.AST):
             found.append(value)
     return found
+
+
+def fields_of(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a kind of node in which there are nodes."""
+    return tuple(
+        name for name in kind._fields if name not in NO_NODES or (name, kind.__name__) == ("name", "TypeAlias")
+    )
 
 
 def walk(root: ast.AST) -> list[ast.AST]:

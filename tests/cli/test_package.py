@@ -1,6 +1,7 @@
 """`portable package`: what it writes, what it says, when it refuses."""
 
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -96,10 +97,10 @@ def test_each_function_has_a_zip_of_its_name_and_equal_ones_are_one_file(
 
 
 def test_without_hard_links_the_zips_of_functions_are_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path, target: Path) -> None:
-        raise PermissionError(1, "this disk has no hard links", str(self))
+    def refuse(source: str, target: str) -> None:
+        raise PermissionError(1, "this disk has no hard links", source)
 
-    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     out = tmp_path / "out"
     output.write_output(out, {"zips/d.zip": b"zip"}, {}, same={"functions/a.zip": "zips/d.zip"})
     assert (out / "functions/a.zip").read_bytes() == b"zip"

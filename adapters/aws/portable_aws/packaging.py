@@ -16,7 +16,7 @@ from portable.deploy.sizes import check_size, totals
 from .bundle import MOST_BYTES, runtime_half, target
 from .settings import settings_of
 from .template_functions import ENTRY
-from .translate import Bundle, Stage, check_stage, functions_of, translate
+from .translate import Bundle, Stage, begin_translating, check_stage, functions_of
 
 TEMPLATE, SBOM = "template.json", "sbom.json"
 PROVIDER = PROVIDERS[0]
@@ -58,11 +58,16 @@ def begin(
     for size in bundle.sizes.values():
         check_size(size, MOST_BYTES, PROVIDER, "the bundle")
     keys = {id: key_of_zip(digest) for id, digest in bundle.functions.items()}
+    # What needs no grants is done while the code is looked at.
+    translated = begin_translating(options.manifest, stage, Bundle(keys), deployed=deployed)
+    names = functions_of(options.manifest, stage.name)
+    functions = {id: {"name": names[id], "handler": ENTRY, "zip": keys[id]} for id in sorted(keys)}
+    sizes = totals({key_of_zip(digest): size for digest, size in bundle.sizes.items()})
+    sbom = json.dumps(bundle.sbom, indent=1) + "\n"
 
     def rest(manifest: Mapping[str, Any]) -> Package:
-        template = translate(manifest, stage, Bundle(keys), deployed=deployed)
-        names = functions_of(manifest, stage.name)
-        texts = {TEMPLATE: template.root_text(), **template.files(), SBOM: json.dumps(bundle.sbom, indent=1) + "\n"}
+        template = translated(manifest)
+        texts = {TEMPLATE: template.root_text(), **template.files(), SBOM: sbom}
         return Package(
             stage.architecture,
             stage.python,
@@ -70,8 +75,8 @@ def begin(
                 **{name: text.encode() for name, text in texts.items()},
                 **{key_of_zip(digest): data for digest, data in bundle.zips.items()},
             },
-            {id: {"name": names[id], "handler": ENTRY, "zip": keys[id]} for id in sorted(keys)},
-            totals({key_of_zip(digest): size for digest, size in bundle.sizes.items()}),
+            functions,
+            sizes,
             bundle.notes,
         )
 

@@ -127,8 +127,8 @@ BETWEEN = "\x01"
 """As what: no list of a template has such a text in it."""
 
 
-def written(parts: Iterable[Part]) -> dict[str, Written]:
-    """All resources of the parts as texts, by their ids. Once, and at once: to write them is most of the work."""
+def written(resources: Iterable[Mapping[str, Resource]]) -> dict[str, Written]:
+    """All resources as texts, by their ids. Once, and at once: to write them is most of the work."""
     ids: list[str] = []
     values: list[Any] = []
     links: list[list[Link]] = [[]]
@@ -142,8 +142,8 @@ def written(parts: Iterable[Part]) -> dict[str, Written]:
             return BETWEEN
         raise TypeError(f"{type(value).__name__} cannot be in a template")
 
-    for part in parts:
-        for id, value in part.resources.items():
+    for some in resources:
+        for id, value in some.items():
             ids.append(id)
             values += (value, Between())
     whole = json.JSONEncoder(ensure_ascii=True, default=referred, check_circular=False).encode(values)
@@ -278,6 +278,7 @@ def stack_name(service: str, index: int) -> str:
 
 def assemble(
     parts: Sequence[Part],
+    known: Mapping[str, Written],
     *,
     description: str,
     bucket: Any,
@@ -287,8 +288,10 @@ def assemble(
     tags: Sequence[Mapping[str, str]],
     before: Mapping[str, str] | None = None,
 ) -> Template:
-    """The templates of the parts. `bucket` is where nested templates will lie, and the zips do."""
-    known = written(parts)
+    """The templates of the parts, whose resources are in `known` as texts.
+
+    `bucket` is where nested templates will lie, and the zips do.
+    """
     placement = place(parts, before, known)
     home = {id: placement[part.key] for part in parts for id in part.resources}
     stacks: dict[str, dict[str, Resource]] = {ROOT: {}}

@@ -7,7 +7,7 @@ from portable.deploy.functions import FunctionGroup
 
 from .iam import Known, function_role
 from .template_alarms import errors_alarm
-from .template_parts import Link, Naming, Part, logical, resource, sub
+from .template_parts import Link, Naming, Part, Resource, logical, resource, sub
 
 ENTRY = "portable_entry.handler"
 MOST_SECONDS = 900
@@ -28,7 +28,6 @@ class Runtime(NamedTuple):
     """Of the zips: a name, or a reference to a parameter."""
     keys: Mapping[str, str]
     """The zip of each function, by the group's id."""
-    known: Known
 
 
 def function_name(group: FunctionGroup, name: Naming) -> str:
@@ -59,7 +58,7 @@ def function_seconds(group: FunctionGroup) -> int:
 
 
 def function_part(group: FunctionGroup, name: Naming, runtime: Runtime) -> Part:
-    """The function, its role, its log group, the alarm on its errors."""
+    """The function, its log group, the alarm on its errors; and room for its role, which `give_role` makes."""
     function, base = function_name(group, name), base_id(group, name.app)
     properties: dict[str, Any] = {
         "FunctionName": function,
@@ -95,13 +94,21 @@ def function_part(group: FunctionGroup, name: Naming, runtime: Runtime) -> Part:
                 DeletionPolicy="Delete",
                 UpdateReplacePolicy="Delete",
             ),
-            f"{base}Role": function_role(runtime.known, group, name, function, group.service),
+            f"{base}Role": {},
             f"{base}Function": resource("AWS::Lambda::Function", properties),
             f"{base}Errors": errors_alarm(group.service, function, name, runtime.alarm_actions),
         },
         # All stacks refer to it.
         always_root=group.kind == "app",
     )
+
+
+def give_role(part: Part, group: FunctionGroup, name: Naming, about: Known) -> dict[str, Resource]:
+    """Puts the role of a function into its part, by its grants: they are the last that is known. It by its id."""
+    role = function_role(about, group, name, function_name(group, name), group.service)
+    made = {f"{base_id(group, name.app)}Role": role}
+    part.resources.update(made)
+    return made
 
 
 def described(group: FunctionGroup) -> str:

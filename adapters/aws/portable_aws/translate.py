@@ -7,7 +7,7 @@ Values of params and secrets are never in it: the command line writes them.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from portable.deploy.functions import FunctionGroup, group
@@ -15,9 +15,9 @@ from portable.errors import InvalidArgument
 
 from .iam import known
 from .names import STAGE
-from .stacks import BUCKET_PARAMETER, Template, assemble
+from .stacks import BUCKET_PARAMETER, Template, assemble, written
 from .template_data import STATE, bucket_id, data_parts, table_id, topic_id
-from .template_functions import Runtime, base_id, function_name, function_part
+from .template_functions import Runtime, base_id, function_name, function_part, give_role
 from .template_http import API, http_parts
 from .template_parts import Naming, Part, naming
 from .template_queues import change_parts, handler_base, handler_part
@@ -63,29 +63,57 @@ def translate(
     `deployed` is `stacks.placement_of` the root template that is deployed: what is there stays where it is.
     Raises InvalidArgument for a stage or bundle that cannot be.
     """
+    return begin_translating(manifest, stage, bundle, deployed=deployed)(manifest)
+
+
+def begin_translating(
+    manifest: Mapping[str, Any], stage: Stage, bundle: Bundle, *, deployed: Mapping[str, str] | None = None
+) -> Callable[[Mapping[str, Any]], Template]:
+    """Nearly all of `translate`, of a manifest whose grants are not known yet; what it answers takes the whole one."""
     check_stage(stage)
     groups = group(manifest)
     check_bundle(groups, bundle)
     name = naming(manifest["app"]["name"], stage.name)
     bucket: Any = bundle.bucket if bundle.bucket is not None else {"Ref": BUCKET_PARAMETER}
-    return assemble(
-        parts_of(manifest, groups, stage, name, bucket, bundle.keys),
-        description=f"{name.app}, stage {name.stage}, by portable",
-        bucket=bucket,
-        # Without functions nothing would use it, and cfn-lint takes that for a mistake.
-        parameters={}
-        if bundle.bucket is not None or not groups
-        else {BUCKET_PARAMETER: {"Type": "String", "Description": "The bucket in which the zips of the functions lie"}},
-        outputs=outputs_of(manifest, groups),
-        metadata={
-            "App": name.app,
-            "Stage": name.stage,
-            "IsProd": stage.is_prod,
-            "Declared": declared_at(manifest),
-        },
-        tags=name.tag_list(name.app),
-        before=deployed,
-    )
+    functions = functions_with(groups, stage, name, bucket, bundle.keys)
+    parts = parts_of(manifest, groups, stage, name, functions)
+    texts = written(one.resources for one in parts)
+    metadata = {"App": name.app, "Stage": name.stage, "IsProd": stage.is_prod, "Declared": declared_at(manifest)}
+    outputs = outputs_of(manifest, groups)
+
+    def rest(whole: Mapping[str, Any]) -> Template:
+        about = known(whole)
+        roles = [give_role(part, one, name, about) for part, one in zip(functions, groups, strict=True)]
+        return assemble(
+            parts,
+            {**texts, **written(roles)},
+            description=f"{name.app}, stage {name.stage}, by portable",
+            bucket=bucket,
+            # Without functions nothing would use it, and cfn-lint takes that for a mistake.
+            parameters={}
+            if bundle.bucket is not None or not groups
+            else {
+                BUCKET_PARAMETER: {
+                    "Type": "String",
+                    "Description": "The bucket in which the zips of the functions lie",
+                }
+            },
+            outputs=outputs,
+            metadata=metadata,
+            tags=name.tag_list(name.app),
+            before=deployed,
+        )
+
+    return rest
+
+
+def functions_with(
+    groups: Sequence[FunctionGroup], stage: Stage, name: Naming, bucket: Any, keys: Mapping[str, str]
+) -> list[Part]:
+    """The part of each function, without its role."""
+    days = stage.log_days or (PROD_LOG_DAYS if stage.is_prod else LOG_DAYS)
+    runtime = Runtime(stage.python, stage.architecture, days, stage.alarm_actions, bucket, keys)
+    return [function_part(one, name, runtime) for one in groups]
 
 
 def parts_of(
@@ -93,18 +121,15 @@ def parts_of(
     groups: Sequence[FunctionGroup],
     stage: Stage,
     name: Naming,
-    bucket: Any,
-    keys: Mapping[str, str],
+    functions: Sequence[Part],
 ) -> list[Part]:
-    days = stage.log_days or (PROD_LOG_DAYS if stage.is_prod else LOG_DAYS)
-    runtime = Runtime(stage.python, stage.architecture, days, stage.alarm_actions, bucket, keys, known(manifest))
     of_handler = {handler: one for one in groups for handler in one.handlers}
     parts = data_parts(manifest, name, is_prod=stage.is_prod)
     scheduling = scheduling_part(manifest, name)
     if scheduling is not None:
         parts.append(scheduling)
     parts += [*http_parts(manifest, groups, name), *change_parts(manifest, groups, name)]
-    parts += [function_part(one, name, runtime) for one in groups]
+    parts += functions
     parts += [
         handler_part(manifest, handler, of_handler[handler["name"]], name, stage.alarm_actions)
         for handler in manifest["handlers"]

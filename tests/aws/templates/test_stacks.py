@@ -16,7 +16,7 @@ from portable_aws.stacks import (
     placement_of,
     text_of,
 )
-from portable_aws.translate import Bundle, Stage, translate
+from portable_aws.translate import Bundle, Stage, begin_translating, translate
 
 from portable.deploy.functions import group
 
@@ -76,6 +76,15 @@ def test_an_app_of_19_services_and_289_functions_is_within_every_limit(large: di
         assert len(text_of(value).encode()) <= MOST_BYTES, name
         assert len(value.get("Parameters", {})) <= MOST_PARAMETERS, name
         assert len(value.get("Outputs", {})) <= 200, name
+
+
+def test_templates_are_begun_before_grants_are_known_and_are_the_same(large: dict[str, Any], nested: Template) -> None:
+    ungranted = {name: value for name, value in large.items() if name not in ("grants", "widenings")}
+    bundle = Bundle({one.id: "k.zip" for one in group(large)})
+    rest = begin_translating(ungranted, DEV, bundle)
+    assert rest(large).texts == nested.texts
+    # Of other grants there are other roles, and nothing is left of those before.
+    assert rest({**large, "grants": []}).texts == translated({**large, "grants": []}).texts != nested.texts
 
 
 def test_cfn_lint_has_nothing_against_nested_templates(
