@@ -202,9 +202,9 @@ class Dev:
                 reader.join(1)
             raise AssertionError(f"portable dev ended with {code}\n{self.out}\n{self.err}")
 
-    def _waiting(self, what: str, look: Callable[[], T | None]) -> T:
+    def _waiting(self, what: str, look: Callable[[], T | None], seconds: float = DEADLINE) -> T:
         try:
-            return until(what, look)
+            return until(what, look, seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}\nstdout:\n{self.out}\nstderr:\n{self.err}") from None
 
@@ -222,7 +222,8 @@ class Dev:
                 return None
             return found if found["pid"] == self.process.pid else None
 
-        found = self._waiting("the ready file", look)
+        # With --debug two more processes start first: half a minute was measured on a busy machine.
+        found = self._waiting("the ready file", look, 2 * DEADLINE)
         self.api, self.console = found["api"], found["console"]
         return self
 
