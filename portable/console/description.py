@@ -1,5 +1,6 @@
 """What the app declares, as the console asks for it: by handler, and as nodes and edges of the map."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -94,13 +95,60 @@ def trigger_text(handler: Mapping[str, Any]) -> str:
         case "route":
             return f"{'|'.join(trigger['methods'])} {trigger['path']}"
         case "schedule":
-            return f"{trigger['cron']} ({trigger['zone']})"
+            return schedule_text(trigger["cron"], trigger["zone"])
         case "bucket":
             return f"{trigger['event']} in {trigger['bucket']}/{trigger['prefix']}"
         case "table":
             return f"changes of {trigger['table']}"
         case _:
             return f"{trigger['kind']} {trigger['source']}"
+
+
+DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+
+
+def schedule_text(cron: str, zone: str) -> str:
+    """When a schedule fires, as people say it: `every 15 minutes`, `Monday to Friday at 16:30 (Europe/Berlin)`.
+
+    What has no such words is as it is written.
+    """
+    fields = cron.split()
+    if len(fields) != 5 or fields[2:4] != ["*", "*"]:
+        return f"{cron} ({zone})"
+    minute, hour, _, _, weekday = fields
+    text = None
+    if weekday == "*" and hour == "*":
+        steps = step_of(minute, 60)
+        if steps is not None:
+            return "every minute" if steps == 1 else f"every {steps} minutes"
+        text = f"hourly at :{int(minute):02d}" if minute.isdecimal() else None
+    elif minute.isdecimal() and hour.isdecimal():
+        days = days_text(weekday)
+        text = None if days is None else f"{days} at {int(hour):02d}:{int(minute):02d}"
+    elif minute.isdecimal() and weekday == "*" and (hours := step_of(hour, 24)) is not None:
+        text = f"every {hours} hours at :{int(minute):02d}"
+    return f"{text or cron} ({zone})"
+
+
+def step_of(field: str, whole: int) -> int | None:
+    """The step of a field, if it goes on evenly over the next hour, or day."""
+    found = re.fullmatch(r"\*(?:/([1-9][0-9]?))?", field)
+    step = None if found is None else int(found[1] or 1)
+    return step if step is not None and whole % step == 0 else None
+
+
+def days_text(field: str) -> str | None:
+    """A field of weekdays; None for one that has no short words."""
+    if field == "*":
+        return "daily"
+    low = field.lower()
+    for number, day in enumerate(DAYS):
+        low = low.replace(day[:3].lower(), str(number))
+    if low == "1-5":
+        return "Monday to Friday"
+    if low in ("0,6", "6,0", "6,7"):
+        return "Saturday and Sunday"
+    return f"{DAYS[int(low) % 7]}s" if re.fullmatch(r"[0-7]", low) else None
 
 
 def source_of(handler: Mapping[str, Any]) -> tuple[str, str]:

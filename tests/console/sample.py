@@ -26,7 +26,7 @@ from portable_local.console_server import Console
 from portable.cli.project import find_project, load_described, load_manifest
 from portable.console.access import link, new_key
 from portable.console.backend import Again
-from portable.console.description import Description, kind_of
+from portable.console.description import Description, kind_of, schedule_text
 from portable.console.store import Batch
 from portable.errors import Conflict, InvalidArgument, NotFound
 from portable.identifiers import new_ids, new_span_id
@@ -401,7 +401,7 @@ class SampleBackend:
                         "service": handler["service"],
                         "cron": trigger["cron"],
                         "zone": trigger["zone"],
-                        "text": f"{trigger['cron']} ({trigger['zone']})",
+                        "text": schedule_text(trigger["cron"], trigger["zone"]),
                         "next": [next(times) for _ in range(count)],
                         "last": self.started_at,
                         "is_paused": handler["name"] in self.paused,

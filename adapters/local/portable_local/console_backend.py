@@ -20,7 +20,7 @@ from portable.capabilities import Profile, load_profile
 from portable.cli.project import load_described
 from portable.config import check_value
 from portable.console.backend import Again
-from portable.console.description import Description, kind_of, trigger_text
+from portable.console.description import Description, kind_of, schedule_text
 from portable.drivers import Condition, IndexValue, NewItem, StoredItem
 from portable.errors import InvalidArgument, NotFound, PortableError, Unavailable
 from portable.records import payload_of
@@ -203,7 +203,7 @@ class LocalBackend:
                     "service": handlers.get(handler, {}).get("service", ""),
                     "cron": cron,
                     "zone": zone,
-                    "text": trigger_text(handlers[handler]) if handler in handlers else f"{cron} ({zone})",
+                    "text": schedule_text(cron, zone),
                     "next": [at for at, _ in zip(times, range(count), strict=False)],
                     "last": fired.get(handler),
                     "is_paused": handler in paused,

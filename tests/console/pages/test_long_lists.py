@@ -69,6 +69,59 @@ def test_the_whole_list_is_reached_by_scrolling(page: ConsolePage) -> None:
     page.run("import('/library/session.js').then((module) => module.setRange('1h'))")
 
 
+SHOWN_ALL = """window.all = null; (async () => {
+    const wanted = 620;
+    while (Number(document.querySelector('table.rows').getAttribute('aria-rowcount')) < wanted) {
+        const more = [...document.querySelectorAll('.more-line button')].find((one) => !one.disabled);
+        if (!more) break;
+        more.click();
+        await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+    const main = document.querySelector('main');
+    const seen = new Set();
+    let most = 0;
+    for (let at = 0; at < main.scrollHeight; at += main.clientHeight * 0.8) {
+        main.scrollTop = at;
+        const edge = main.getBoundingClientRect();
+        const isRoom = () => [...document.querySelectorAll('tr.room')].some((one) => {
+            const box = one.getBoundingClientRect();
+            return box.bottom > edge.top && box.top < edge.bottom;
+        });
+        do await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))); while (isRoom());
+        const links = [...document.querySelectorAll('table.rows .entry-link')];
+        most = Math.max(most, links.length);
+        for (const one of links) seen.add(one.getAttribute('href'));
+    }
+    const rows = Number(document.querySelector('table.rows').getAttribute('aria-rowcount')) - 1;
+    window.all = {seen: seen.size, most, rows};
+})(); 0"""
+
+
+def test_of_hundreds_of_traces_only_those_near_what_is_in_sight_are_in_the_document(page: ConsolePage) -> None:
+    page.run("import('/library/session.js').then((module) => module.setRange('7d'))")
+    page.opens("traces")
+    page.waits("document.querySelectorAll('table.rows .entry-link').length > 5")
+    page.run(SHOWN_ALL)
+    until("all of it is scrolled through", lambda: bool(page.run("window.all !== null")), PATIENCE)
+    found = page.run("window.all")
+    assert found["rows"] >= 619
+    assert found["seen"] == found["rows"]
+    assert found["most"] <= 200, "the document holds more rows than are near what is in sight"
+    page.run("document.querySelector('main').scrollTop = 0")
+    page.waits("document.querySelector('tr.room') !== null")
+    # By keys one gets to a row that was not in the document, and sees it.
+    for _ in range(130):
+        page.presses("j")
+    page.waits(
+        "(() => { const row = document.querySelector('tr.current')?.getBoundingClientRect(); "
+        "const main = document.querySelector('main').getBoundingClientRect(); "
+        "return row !== undefined && row.top >= main.top - 1 && row.bottom <= main.bottom + 1; })()"
+    )
+    assert page.run("document.querySelector('tr.current').getAttribute('aria-rowindex')") == "131"
+    page.is_accessible()
+    page.run("import('/library/session.js').then((module) => module.setRange('1h'))")
+
+
 @pytest.mark.slow
 def test_ten_thousand_invocations_are_scrolled_through(request: pytest.FixtureRequest) -> None:
     sample = Sample(KEY, "--count", "6000")

@@ -143,6 +143,17 @@ def test_an_attempt_after_the_first_is_numbered(page: ConsolePage) -> None:
     assert calls(page, "components/span_lines.js", f"module.spanName({json.dumps(first)})") == "a.x"
 
 
+def test_of_several_attempts_of_one_delivery_the_first_is_numbered_too(page: ConsolePage) -> None:
+    def attempt(id: str, number: int, message: str) -> dict[str, Any]:
+        attributes = {"portable.attempt": number, "messaging.message.id": message}
+        shared = {"parent": "p", "kind": "task", "name": "task:x", "handler": "a.x", "started_at": int(id)}
+        return {"id": id, "attributes": attributes, **shared}
+
+    spans = [attempt("1", 1, "m"), attempt("2", 2, "m"), attempt("3", 1, "other")]
+    named = f"module.tree({json.dumps(spans)}).map((row) => module.spanName(row.span, row.isRepeated))"
+    assert calls(page, "components/span_lines.js", named) == ["a.x, attempt 1", "a.x, attempt 2", "a.x"]
+
+
 def test_spans_are_a_tree_also_when_a_parent_is_missing_or_a_circle_is_told(page: ConsolePage) -> None:
     spans = [
         {"id": "b", "parent": "a", "started_at": 2},

@@ -45,6 +45,17 @@ def test_a_server_that_was_killed_is_told_and_its_data_stay(other: tuple[Sample,
     page.is_accessible()
 
 
+def test_that_nothing_is_recorded_is_said(tmp_path: Path) -> None:
+    with served(tmp_path, count=5) as console, browser() as tab:
+        console.backend.is_recorded = False
+        page = ConsolePage(tab, console.origin)
+        page.looks("light", 1440)
+        tab.go(f"{console.origin}/#key={console.console.access.new_code()}", "document.querySelector('nav b') !== null")
+        page.says("Nothing is recorded: PORTABLE_TELEMETRY is off where portable dev was started.", ".stopped-bar")
+        page.is_accessible()
+        page.is_well()
+
+
 def test_what_is_new_is_counted_while_one_reads(other: tuple[Sample, ConsolePage]) -> None:
     _, page = other
     page.opens("invocations")

@@ -1,4 +1,4 @@
-/** Across the top: the app has stopped, or this page is not let in. */
+/** Across the top: the app has stopped, this page is not let in, or nothing is recorded. */
 import { second } from "../library/format.js";
 import { html } from "../library/html.js";
 import { session } from "../library/session.js";
@@ -12,6 +12,9 @@ export function Notices() {
   }
   if (connection === "disconnected" || (status && status.is_running === false)) {
     return html`<div class="stopped-bar" role="alert"><${Icon} name="issues" />portable dev has stopped. Showing what was recorded until ${second(lastSeen)}.</div>`;
+  }
+  if (status && status.is_recorded === false) {
+    return html`<div class="stopped-bar" role="status"><${Icon} name="issues" /><span>Nothing is recorded: <code>PORTABLE_TELEMETRY</code> is off where portable dev was started. What is shown is of before.</span></div>`;
   }
   return null;
 }

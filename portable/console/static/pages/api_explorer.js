@@ -4,6 +4,7 @@ import { CopyButton } from "../components/copy_button.js";
 import { FilterField } from "../components/filter_field.js";
 import { given, HeaderFields } from "../components/header_fields.js";
 import { ResultChip, Verb } from "../components/marks.js";
+import { Prose } from "../components/prose.js";
 import { Loaded, Missing, Nothing } from "../components/states.js";
 import { post } from "../library/api.js";
 import { useData } from "../library/data.js";
@@ -77,10 +78,10 @@ function Operation({ one, openapi }) {
   const curl = ["curl", ...(one.method === "GET" ? [] : ["-X", one.method]), ...headers.flatMap((/** @type {[string, string]} */ [name, value]) => ["-H", quoted(`${name}: ${value}`)]), ...(body ? ["-d", quoted(laidOut(body) ? JSON.stringify(JSON.parse(body)) : body)] : []), quoted(`${(status?.api_url ?? "").replace(/\/$/, "")}${target}`)].join(" ");
   return html`<div class="stack"><section class="card"><header class="wraps"><${Verb} verb=${one.method} /><h2 class="big cut" title=${one.path}>${one.path}</h2><span class="grow"></span>
       <${Action} class="primary" run=${send} disabled=${isBroken || missing.length > 0}>Send<//></header>
-    <div class="body form">${(one.operation.summary || one.operation.description) && html`<p class="second">${one.operation.description ?? one.operation.summary}</p>`}
+    <div class="body form">${(one.operation.summary || one.operation.description) && html`<p class="second"><${Prose} text=${one.operation.description ?? one.operation.summary} /></p>`}
       ${one.parameters.map((/** @type {any} */ parameter) => {
         const key = `${parameter.in} ${parameter.name}`;
-        return html`<label class="labelled" key=${key}><span>${parameter.name} <span class="hint">${parameter.in}${parameter.required ? "" : ", optional"}${parameter.description ? `: ${parameter.description}` : ""}</span></span><input class="field" value=${values[key]} onInput=${(/** @type {any} */ event) => setValues({ ...values, [key]: event.target.value })} /></label>`;
+        return html`<label class="labelled" key=${key}><span>${parameter.name} <span class="hint">${parameter.in}${parameter.required ? "" : ", optional"}${parameter.description && html`: <${Prose} text=${parameter.description} />`}</span></span><input class="field" value=${values[key]} onInput=${(/** @type {any} */ event) => setValues({ ...values, [key]: event.target.value })} /></label>`;
       })}
       <${HeaderFields} headers=${more} change=${setMore} />
       ${type && html`<label class="labelled">Body, ${type}<textarea class="field" rows="8" spellcheck="false" value=${body} onInput=${(/** @type {any} */ event) => setBody(event.target.value)}></textarea></label>`}
@@ -88,7 +89,7 @@ function Operation({ one, openapi }) {
       <div class="snippet"><code class="grow" tabindex="0">${curl}</code><${CopyButton} text=${curl} label="Copy the curl line" /></div></div></section>
     ${result && html`<${Answer} key=${result.invocation} result=${result} />`}
     <section class="card"><header><h2>Answers</h2></header><div class="scrolls" tabindex="0" role="region" aria-label="Answers"><table class="rows"><thead><tr><th>Status</th><th>Meaning</th><th>Content</th></tr></thead>
-      <tbody>${Object.entries(one.operation.responses ?? {}).map(([code, answer]) => html`<tr><td class="number">${code}</td><td class="long second">${resolved(answer, openapi).description ?? ""}</td><td class="long mono third">${Object.keys(resolved(answer, openapi).content ?? {}).join(", ")}</td></tr>`)}</tbody></table></div></section></div>`;
+      <tbody>${Object.entries(one.operation.responses ?? {}).map(([code, answer]) => html`<tr><td class="number">${code}</td><td class="long second"><${Prose} text=${resolved(answer, openapi).description ?? ""} /></td><td class="long mono third">${Object.keys(resolved(answer, openapi).content ?? {}).join(", ")}</td></tr>`)}</tbody></table></div></section></div>`;
 }
 
 /** @param {any} one @param {Record<string, string>} values */

@@ -4,7 +4,7 @@ import { Failure, Loaded, Nothing } from "../components/states.js";
 import { useData } from "../library/data.js";
 import { count, counted, money } from "../library/format.js";
 import { html } from "../library/html.js";
-import { go } from "../library/routing.js";
+import { go, link } from "../library/routing.js";
 
 /** @type {Record<string, string>} */
 const NAMES = { aws: "AWS", gcp: "Google Cloud", azure: "Azure" };
@@ -24,7 +24,7 @@ export function CostPage({ route }) {
     <div class="page-head"><div><h1>Cost</h1><p>An estimate: a month of the traffic that was seen here, at list prices</p></div>
       <div class="actions"><${Select} label="Traffic" value=${hours} options=${SPANS} onChange=${(/** @type {string} */ value) => show({ hours: value })} /></div></div>
     ${loaded.error?.status === 404
-      ? html`<section class="card"><${Nothing}>Nothing has run yet, so there is nothing to estimate from. Send a request, or run a schedule now.<//></section>`
+      ? html`<section class="card"><${Nothing}>Nothing has run yet, so there is nothing to estimate from. <a class="link" href=${link(["api"])}>Send a request</a>, or <a class="link" href=${link(["schedules"])}>run a schedule now</a>.<//></section>`
       : loaded.data && loaded.error
         ? html`<${Failure} error=${loaded.error} retry=${loaded.refresh} />`
         : html`<${Loaded} loaded=${loaded} rows=${12}>${(/** @type {any} */ data) => html`<${Month} data=${data} provider=${provider} choose=${(/** @type {string} */ name) => show({ provider: name })} />`}<//>`}

@@ -56,7 +56,7 @@ function Rows({ list, row, chosen, filter, range }) {
     const filters = size(filter);
     return filters
       ? html`<${Nothing} action=${html`<button class="button" onClick=${() => go(["invocations"], {}, true)}>Clear filters</button>`}>No invocation matches ${counted(filters, "filter")}.<//>`
-      : html`<${Nothing}>Nothing has run in the last ${RANGE_WORDS[range]}. Send a request, or <a class="link" href=${link(["schedules"])}>run a schedule now</a>.<//>`;
+      : html`<${Nothing}>Nothing has run in the last ${RANGE_WORDS[range]}. <a class="link" href=${link(["api"])}>Send a request</a>, or <a class="link" href=${link(["schedules"])}>run a schedule now</a>.<//>`;
   }
   return html`<${WindowedList} items=${list.items} keyOf=${keyOf} rowHeight=${54} row=${row} label="Invocations" chosen=${chosen} onEnd=${list.more} />`;
 }

@@ -46,7 +46,7 @@ function Content({ data, range }) {
       <section class="card"><header><h2>Most invoked functions</h2><a class="more link" href=${link(["functions"])}>Functions</a></header><${MostInvoked} rows=${data.most_invoked} /></section>
     </div>
     <section class="card transactions"><header><h2>Transactions</h2><span class="third cut">newest first, one row per entry point with everything it set off</span><a class="more link" href=${link(["traces"])}>All transactions</a></header>
-      ${data.transactions.length ? html`<${TransactionTable} transactions=${data.transactions} />` : html`<${Nothing}>Nothing has run in this span of time. Send a request, or run a schedule now.<//>`}
+      ${data.transactions.length ? html`<${TransactionTable} transactions=${data.transactions} />` : html`<${Nothing}>Nothing has run in this span of time. <a class="link" href=${link(["api"])}>Send a request</a>, or <a class="link" href=${link(["schedules"])}>run a schedule now</a>.<//>`}
     </section>
     <section class="card"><header><h2>Next scheduled runs</h2><a class="more link" href=${link(["schedules"])}>Schedules</a></header><${NextRuns} schedules=${data.schedules} /></section>`;
 }
@@ -62,7 +62,7 @@ function Figures({ data, before }) {
   const on = `on the ${before} before`;
   return html`<section class="card figures" aria-label="Key figures">
     <${Figure} label="Invocations" value=${count(totals.invocations)} values=${sparks.invocations} colour="--c-ok">${growth === null ? `none in the ${before} before` : html`<b>${signed(growth, (value) => `${value.toFixed(1)}%`)}</b> ${on}`}<//>
-    <${Figure} label="Failed" value=${count(totals.failed)} unit=${share(totals.failed, totals.invocations)} values=${sparks.failed} colour="--c-err">${past.invocations ? html`<b class=${points > 0.005 ? "bad" : points < -0.005 ? "good" : ""}>${signed(points, (value) => `${value.toFixed(2)} pt`)}</b> ${on}` : "no span before to compare"}<//>
+    <${Figure} label="Failed" value=${count(totals.failed)} unit=${share(totals.failed, totals.invocations)} values=${sparks.failed} colour="--c-err">${past.invocations ? html`<b class=${points > 0.005 ? "bad" : points < -0.005 ? "good" : ""}>${signed(points, (value) => `${value.toFixed(2)} pt`)}</b> ${on}` : `nothing ran in the ${before} before`}<//>
     <${Figure} label="API duration, p95" value=${p95} unit=${unit} values=${sparks.p95} colour="--s7">${slower === null ? (totals.p50 === null ? "nothing has run" : `median ${duration(totals.p50)}`) : html`<b class=${slower > 0 ? "bad" : "good"}>${signed(slower, duration)}</b> ${on}`}<//>
     <${Figure} label="Cold starts" value=${count(totals.cold)} unit=${share(totals.cold, totals.invocations)} values=${sparks.cold} colour="--s7">${totals.cold_median ? `median ${duration(totals.cold_median)}` : "first call of a process"}<//>
     <${Figure} label="Estimated cost per month" value=${money(data.month?.usd ?? null)} values=${sparks.cost} colour="--s7">${data.month ? html`<a class="link" href=${link(["cost"])}>at the traffic of ${duration(data.month.hours * 3600)}</a>` : "nothing has run"}<//>

@@ -42,7 +42,7 @@ function TraceList({ filter }) {
             ? html`<${TransactionTable} transactions=${items} current=${current} />`
             : filters
               ? html`<${Nothing} action=${html`<button class="button" onClick=${() => go(["traces"], {}, true)}>Clear filters</button>`}>No trace matches ${counted(filters, "filter")}.<//>`
-              : html`<${Nothing}>Nothing has run in the last ${RANGE_WORDS[range]}. Send a request, or <a class="link" href=${link(["schedules"])}>run a schedule now</a>.<//>`
+              : html`<${Nothing}>Nothing has run in the last ${RANGE_WORDS[range]}. <a class="link" href=${link(["api"])}>Send a request</a>, or <a class="link" href=${link(["schedules"])}>run a schedule now</a>.<//>`
     }</section>
     ${list.hasMore && html`<p class="more-line"><button class="button" onClick=${list.more}>Show more</button><span class="third number">${count(items.length)} so far</span></p>`}
   </div>`;
