@@ -135,7 +135,7 @@ def test_a_request_that_uses_more_is_refused_with_403_and_nothing_is_written(sta
 def test_the_error_names_the_handler_the_resource_the_verb_the_line_and_what_to_add() -> None:
     with running(app):
         dispatcher = Dispatcher(app, app.binding)
-        context = dispatcher._context_type("other_verb")("1", 0.0, "")
+        context = dispatcher._context_type("other_verb")()
         error = contextvars.copy_context().run(refused, context)
     assert error.message == "other_verb has no grant for 'put' on table:items"
     assert error.hint is not None
