@@ -25,7 +25,7 @@ export function SchedulesPage() {
       ? html`<div class="scrolls" tabindex="0" role="region" aria-label="Schedules"><table class="rows"><thead><tr><th>Function</th><th>When</th><th>Next</th><th>Then</th><th>Last run</th><th><span class="unseen">Actions</span></th></tr></thead>
         <tbody>${items.map((/** @type {any} */ one) => html`<tr key=${one.handler}>
           <td><span class="row"><${Swatch} service=${one.service} /><a class="table-link mono" href=${link(["functions", one.handler])}>${one.handler}</a></span></td>
-          <td><span title=${`${one.cron} in ${one.zone}`}>${one.text}</span></td>
+          <td class="long"><span title=${`${one.cron} in ${one.zone}`}>${one.text}</span></td>
           <td class="number">${one.is_paused ? html`<span class="chip care">Paused</span>` : one.next[0] ? html`<b class="strong">${until(one.next[0], now)}</b> <span class="third">${second(one.next[0])}</span>` : "–"}</td>
           <td class="long number third">${one.is_paused ? "" : one.next.slice(1, 5).map(short).join(", ")}</td>
           <td class="number second">${ago(one.last, now)}</td>
