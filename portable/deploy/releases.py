@@ -32,6 +32,8 @@ class Shelf(Protocol):
 
     def read(self, key: str) -> bytes | None: ...
 
+    def has(self, key: str) -> bool: ...
+
     def put(self, key: str, data: bytes, version: str | None) -> str:
         """Writes if there is no such object (`version` None). Raises Taken."""
         ...
@@ -97,6 +99,16 @@ class Releases:
             else:
                 return found
         raise NotFound(f"{self._what}: no number is free for a release")
+
+    def check_code(self, release: Release) -> None:
+        """Raises NotFound if code of a release is gone: the provider would notice in the middle of the change."""
+        gone = [key for key in sorted(set(release.functions.values())) if not self._shelf.has(key)]
+        if gone:
+            raise NotFound(
+                f"release {release.number} of {self._what} cannot be gone back to: its code {gone[0]} is not in "
+                f"{self._shelf.bucket} any more",
+                hint="go back to another one (`portable releases`), or deploy what that release was made of",
+            )
 
     def content(self, key: str) -> bytes:
         """What lies there. Raises NotFound."""

@@ -193,7 +193,7 @@ class AwsDeployer:
         with told("rollback"), self._working("rollback", watcher) as (session, check):
             self._required(session.stacks)
             record = session.releases.get(release)
-            self._check_code(session, record.release)
+            session.releases.check_code(record.release)
             again = record.release._replace(of=record.release.number, at=now(), by=session.account.arn)
             released = session.releases.template(record)
 
@@ -206,16 +206,6 @@ class AwsDeployer:
                 return Wanted(template, files, again, bool(template.root["Metadata"][METADATA].get("IsProd")))
 
             return self._applying(session, choices, watcher, check).apply(make)
-
-    def _check_code(self, session: Session, release: Release) -> None:
-        """Raises NotFound if code of a release is gone: CloudFormation would notice in the middle of the update."""
-        gone = [key for key in sorted(set(release.functions.values())) if not session.artifacts.has(key)]
-        if gone:
-            raise NotFound(
-                f"release {release.number} of {self._app} in {self._stage} cannot be gone back to: its code {gone[0]} "
-                f"is not in {session.artifacts.bucket} any more",
-                hint="go back to another one (`portable releases`), or deploy what that release was made of",
-            )
 
     def _applying(self, session: Session, choices: Choices, watcher: Watcher, check: Callable[[], None]) -> Applying:
         stores, tags = DataStores(self._clients, self._pace()), tags_of(self._app, self._stage)

@@ -111,7 +111,7 @@ class Artifacts:
         """Puts files there whose names say what is in them; those that are there are not sent. How many were."""
         sent = 0
         for key, data in sorted(files.items()):
-            if not self._bucket.blob(key).exists():
+            if not self.has(key):
                 try:
                     self.put(key, data, None)
                 except Taken:
@@ -119,6 +119,9 @@ class Artifacts:
                     continue
                 sent += 1
         return sent
+
+    def has(self, key: str) -> bool:
+        return bool(self._bucket.blob(key).exists())
 
     def read(self, key: str) -> bytes | None:
         try:

@@ -60,11 +60,12 @@ class Session(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What is to be deployed: files that have to lie in the bucket, and what names them."""
+    """What is to be deployed: files that have to lie in the bucket, what names them, and what making them told."""
 
     desired: Desired
     files: dict[str, bytes]
     release: Release
+    notes: tuple[str, ...] = ()
 
 
 class Compared(NamedTuple):
@@ -125,7 +126,7 @@ class GcpDeployer:
                 for id, one in sorted(compared.found.items())
                 if one.is_pending
             ]
-            return plan_of(wanted.desired, compared.moves, steps=(*waits, *steps))
+            return plan_of(wanted.desired, compared.moves, steps=(*waits, *steps, *wanted.notes))
 
     def releases(self) -> list[Release]:
         with told("releases"):
@@ -204,7 +205,10 @@ class GcpDeployer:
 
     def deploy(self, options: PackageOptions, choices: Choices, watcher: Watcher) -> Deployed:
         with told("deploy"), self._working("deploy", watcher, makes=True) as (session, check):
-            return self._apply(session, self._wanted(options, session), choices, watcher, check)
+            wanted = self._wanted(options, session)
+            for note in wanted.notes:
+                watcher.say(f"note: {note}")
+            return self._apply(session, wanted, choices, watcher, check)
 
     def rollback(self, release: int | None, choices: Choices, watcher: Watcher) -> Deployed:
         with told("rollback"), self._working("rollback", watcher) as (session, check):
@@ -212,6 +216,7 @@ class GcpDeployer:
             if not record.is_deployed:
                 raise self._absent()
             found = session.releases.get(release)
+            session.releases.check_code(found.release)
             again = found.release._replace(of=found.release.number, at=now(), by=session.place.caller)
             desired = with_data_kept(session.releases.desired(found), record.resources, is_prod=record.is_prod)
             return self._apply(session, Wanted(desired, files_of(desired), again), choices, watcher, check)
@@ -222,7 +227,7 @@ class GcpDeployer:
         desired = translate(options.manifest, stage_of(options), session.names, sources)
         files = {key: data for key, data in made.files.items() if key in set(sources.values())}
         release = Release(0, now(), session.place.caller, made.python, made.architecture, sources)
-        return Wanted(desired, {**files, **files_of(desired)}, release)
+        return Wanted(desired, {**files, **files_of(desired)}, release, made.notes)
 
     def _compared(self, session: Session, desired: Desired, record: Record) -> Compared:
         wanted = tuple(session.cloud.normal(one) for one in desired.resources)

@@ -112,6 +112,7 @@ class Shop:
     def __init__(self, google: Google, *, is_prod: bool = False, lease: float = LEASE) -> None:
         self.google = google
         self.is_prod = is_prod
+        self.notes: tuple[str, ...] = ()
         self.clients = DeployClients()
         self.deployer = GcpDeployer(
             APP, STAGE, self.clients, pace=lambda: Pace(lambda _: None), make=self.make, lease=lease
@@ -122,7 +123,7 @@ class Shop:
         data = f"the zip, {mark}".encode()
         key = f"zips/{hashlib.sha256(data).hexdigest()}.zip"
         functions = {one.id: {"name": one.id, "handler": "x", "zip": key} for one in groups_of(options.manifest)}
-        return Package("x86_64", "3.13", {key: data, "sbom.json": b"{}"}, functions, {}, ())
+        return Package("x86_64", "3.13", {key: data, "sbom.json": b"{}"}, functions, {}, self.notes)
 
     def options(self, app: App | None = None, *, code: str = "1") -> PackageOptions:
         """`code` stands for the app's code: another one is another zip."""

@@ -41,6 +41,21 @@ def test_rollback_to_a_release_by_its_number(shop: Shop, google: Google) -> None
     assert zip_of(google) == zips[2]
 
 
+def test_a_release_whose_code_is_gone_is_refused_before_anything_is_changed(shop: Shop, google: Google) -> None:
+    shop.deploy()
+    key = zip_of(google)
+    shop.deploy(code="2")
+    [lying] = [name for name in google.project.resources if name.endswith(f"/objects/{key}")]
+    del google.project.resources[lying]
+    google.calls.clear()
+    with pytest.raises(NotFound, match=f"release 1 of shop in dev .* {key} is not in portable-.* any more") as caught:
+        shop.rollback(1)
+    assert "portable releases" in str(caught.value.hint)
+    assert [call for call in google.calls if call.startswith("cloudfunctions") and " GET " not in call] == []
+    # What is deployed now is no matter of it.
+    assert shop.rollback(2).is_changed is False
+
+
 def test_tables_that_have_come_since_stay_with_their_indexes_and_functions_go(shop: Shop, google: Google) -> None:
     later = app_of(tables=("orders", "lines"), tasks=("pack", "ship"), buckets=("files",), indexes=("by_day",))
     shop.deploy(app_of(indexes=("by_day",)))

@@ -431,3 +431,12 @@ def test_policies_that_others_change_meanwhile_are_read_again(shop: Shop, google
     google.hook = hook
     assert shop.deploy().is_changed
     assert left == [0]
+
+
+def test_what_a_package_has_to_say_is_said_by_plan_and_deploy(shop: Shop) -> None:
+    """That it has no byte code, and what was left out of it."""
+    shop.notes = ("there is no Python 3.13 on this machine",)
+    assert shop.notes[0] in shop.plan().steps
+    watcher = Watching()
+    shop.deploy(watcher=watcher)
+    assert watcher.said.count("note: there is no Python 3.13 on this machine") == 1
