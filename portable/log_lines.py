@@ -31,13 +31,15 @@ class Shape(NamedTuple):
 
     `line(level, message, logger=, at=, fields=)` makes one, without its end; `at` None is now. `raised` are the names
     of the fields for what was raised: its type, its message, its trace. A printed line that starts with `own` is one
-    for machines already. `levels` are the provider's names of levels that Python does not know.
+    for machines already. `levels` are the provider's names of levels that Python does not know. `chatty` are loggers of
+    the provider's own libraries: at the level INFO they are heard from WARNING on, at any other as all are.
     """
 
     line: Callable[..., str]
     raised: tuple[str, str, str]
     own: str = "\0"
     levels: dict[str, str] = {}  # noqa: RUF012 - never changed
+    chatty: tuple[str, ...] = ()
 
 
 _out: TextIO | None = None
@@ -188,6 +190,8 @@ def uninstall() -> None:
         for handler in list(root.handlers):
             if getattr(handler, "of_portable", False):
                 root.removeHandler(handler)
+                for name in getattr(handler, "chatty", ()):
+                    logging.getLogger(name).setLevel(logging.NOTSET)
     _out = None
 
 
@@ -229,6 +233,7 @@ def attach(shape: Shape, level: str) -> None:
 
     class ToLines(logging.Handler):
         of_portable = True
+        chatty = shape.chatty
 
         def emit(self, record: logging.LogRecord) -> None:
             try:
@@ -242,3 +247,6 @@ def attach(shape: Shape, level: str) -> None:
     root.addHandler(ToLines())
     wanted = (level or "INFO").upper()
     root.setLevel(logging.getLevelNamesMapping().get(shape.levels.get(wanted, wanted), logging.INFO))
+    for name in shape.chatty:
+        # NOTSET is as the root has it.
+        logging.getLogger(name).setLevel(logging.WARNING if root.level == logging.INFO else logging.NOTSET)

@@ -152,6 +152,22 @@ def test_the_level_is_the_functions(monkeypatch: pytest.MonkeyPatch, out: io.Str
     assert len(root.handlers) == 1
 
 
+def test_botocore_says_nothing_at_each_cold_start_unless_the_level_is_lower(
+    monkeypatch: pytest.MonkeyPatch, out: io.StringIO
+) -> None:
+    levels = ["INFO", "WARNING", "ERROR"]
+    for wanted, said in (("", levels[1:]), ("INFO", levels[1:]), ("DEBUG", levels), ("ERROR", levels[2:])):
+        monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", wanted)
+        log_lines.uninstall()
+        lambda_logs.install()
+        out.seek(0)
+        out.truncate()
+        logging.getLogger("botocore.credentials").info("Found credentials in environment variables.")
+        logging.getLogger("botocore.credentials").warning("They end soon.")
+        logging.getLogger("botocore.credentials").error("They have ended.")
+        assert [line["level"] for line in lines(out)] == said, wanted
+
+
 def test_a_dead_letter_is_counted(out: io.StringIO) -> None:
     letter = DeadLetter("d-1", "work", "{}", 3, "no luck", 0.0, 0.0, "")
     lambda_logs.count_dead_letter("shop", "prod", "work", letter, 1795714800.25)

@@ -70,6 +70,8 @@ SHAPE = Shape(
     # What is in the embedded metric format.
     own='{"_aws":',
     levels={"TRACE": "DEBUG", "FATAL": "CRITICAL"},
+    # Where it found credentials, at each cold start.
+    chatty=("botocore",),
 )
 
 
