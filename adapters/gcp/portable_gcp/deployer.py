@@ -160,7 +160,13 @@ class GcpDeployer:
             else:
                 found = self._names().functions(manifest)
                 functions = [function_of(manifest, found, handler)] if handler else list(found.values())
-            yield from lines(self._clients, functions, since, follow, self._pace())
+            is_silent = True
+            for line in lines(self._clients, functions, since, follow, self._pace()):
+                is_silent = False
+                yield line
+            if is_silent and follow is None:
+                # Google has no logs of what there is not, and does not say so.
+                self._required()
 
     def invoke(self, manifest: dict[str, Any], handler: str, payload: str) -> Outcome:
         from .invoke import invoke

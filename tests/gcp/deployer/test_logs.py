@@ -82,3 +82,11 @@ def test_a_handler_that_there_is_not_is_told_with_those_that_there_are(shop: Sho
     with pytest.raises(NotFound, match="there is no handler 'ship'") as e:
         list(shop.deployer.logs(shop.options().manifest, "ship", START, None))
     assert "pack" in str(e.value.hint)
+
+
+def test_an_app_that_was_never_deployed_has_no_logs_and_one_that_is_may_be_silent(shop: Shop) -> None:
+    manifest = shop.options().manifest
+    with pytest.raises(NotFound, match="shop is not deployed in dev"):
+        list(shop.deployer.logs(manifest, None, START, None))
+    shop.deploy()
+    assert list(shop.deployer.logs(manifest, None, START, None)) == []
