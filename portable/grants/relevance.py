@@ -73,6 +73,8 @@ class Filled(NamedTuple):
 
 
 NOTHING_FILLED = Filled()
+ANY_DEPTH = -1
+"""Of a function, which is tested alike wherever it is met."""
 
 
 class Relevance:
@@ -86,6 +88,8 @@ class Relevance:
         self._classes: dict[type, bool] = {}
         self._reached: dict[int, tuple[Any, list[Any]]] = {}
         self._hooks: dict[int, tuple[Any, list[Hook] | Unreadable]] = {}
+        self._dull: dict[tuple[int, int], Any] = {}
+        """What does not matter as far as it is known, by id and depth: the same objects are met again and again."""
         self._names: set[str] = set(filled.attributes)
         """Names of methods that matter, and of such fields: `x.name` may be one of them."""
         functions = functions_of(modules)
@@ -96,7 +100,7 @@ class Relevance:
             for function, is_method in functions:
                 name = function.__code__.co_name
                 if function not in self._matters and self._test(function):
-                    self._matters.add(function)
+                    self._learns(function)
                     if is_method and not name.startswith("__"):
                         self._names.add(name)
                     grown = True
@@ -108,7 +112,14 @@ class Relevance:
         known = self._known.get(function)
         if known is None:
             known = self._known[function] = self._test(function)
+            if known:
+                self._dull.clear()
         return known
+
+    def _learns(self, function: FunctionType) -> None:
+        """A function matters: so may what leads to it."""
+        self._matters.add(function)
+        self._dull.clear()
 
     def cls(self, cls: type) -> bool:
         """Whether a method of a class matters, or something else that it holds."""
@@ -241,17 +252,26 @@ class Relevance:
                 )
                 or (depth < 4 and may_be_validated(thing) and self._validates(thing, depth))
             )
-        return depth < 4 and self._object(thing, depth)
+        if depth >= 4 or (id(thing), depth) in self._dull:
+            return False
+        if self._object(thing, depth):
+            return True
+        # Kept alive with it, so that no other object gets its id.
+        self._dull[id(thing), depth] = thing
+        return False
 
     def _function_now(self, function: FunctionType) -> bool:
         """As far as it is known; a function that the modules do not show is tested when it is met."""
         if function in self._matters or function in self._listed or function in self._known:
             return function in self._matters or self._known.get(function, False)
+        if (id(function), ANY_DEPTH) in self._dull:
+            return False
         self._listed.add(function)
         if self._test(function):
-            self._matters.add(function)
+            self._learns(function)
             return True
         self._listed.discard(function)
+        self._dull[id(function), ANY_DEPTH] = function
         return False
 
     def _object(self, thing: Any, depth: int) -> bool:

@@ -126,19 +126,19 @@ def test_wherever_a_change_of_filter_is_interrupted_the_new_one_gets_what_the_ol
     shop.deploy(hearing("new"))
     [before] = alive(google)
     kept = google.keep()
-    interrupted = 0
+    old, interrupted = hearing("old"), 0
     for number in range(1, 50):
         google.restore(kept)
         hook = google.hook = At(number, "before", but=())
         try:
-            Shop(google).deploy(hearing("old"))
+            Shop(google).deploy(old)
         except PortableError:
             interrupted += 1
         google.hook = lambda *_: None
         if hook.fired is None:
             break
         end_of_process(google)
-        Shop(google).deploy(hearing("old"))
+        Shop(google).deploy(old)
         [after] = alive(google)
         assert after != before
         assert google.names("snapshots") == [], hook.fired
