@@ -1,9 +1,10 @@
 """A small app and its deploys over the fake: packages are made by hand, since bundles have tests of their own."""
 
+import copy
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from portable_gcp.deploy_clients import DeployClients
 from portable_gcp.deployer import GcpDeployer
@@ -96,14 +97,18 @@ def whole(app: App, stores: dict[str, Any], buckets: dict[str, Any]) -> None:
         bucket.on_created(stored)
 
 
-_manifests: WeakKeyDictionary[App, dict[str, Any]] = WeakKeyDictionary()
+_manifests: dict[str, dict[str, Any]] = {}
 
 
 def manifest_of(app: App) -> dict[str, Any]:
-    """Made once for an app: the grants are read from its code."""
-    if app not in _manifests:
-        _manifests[app] = build_manifest(app).to_dict()
-    return _manifests[app]
+    """Made once for all apps that declare the same at the same lines: their code is the same, and so are its grants.
+
+    To read grants from the code looks at all modules of a test run, since they are the app's neighbours.
+    """
+    declared = json.dumps(build_manifest(app, with_grants=False).to_dict())
+    if declared not in _manifests:
+        _manifests[declared] = build_manifest(app).to_dict()
+    return copy.deepcopy(_manifests[declared])
 
 
 class Shop:
